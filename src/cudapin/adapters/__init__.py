@@ -1,0 +1,1 @@
+"""The outside world (files, processes, drivers), turned into plain values at once."""

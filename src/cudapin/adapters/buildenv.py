@@ -1,0 +1,191 @@
+"""The environment that a build runs in: installed packages, their files, the toolkit and the compiler."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cudapin.core.judge_env import Installed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from importlib.metadata import Distribution
+
+__all__ = [
+    "compiler_version",
+    "find_changed_file",
+    "find_distributions",
+    "join_toolkit",
+    "marker_environment",
+    "nvcc_version",
+    "read_installed",
+    "read_toolkit_version",
+]
+
+_CHUNK = 1 << 20
+_PARTS = ("include", "lib", "lib64", "bin", "nvvm")
+
+
+def marker_environment() -> dict[str, str]:
+    """Return the PEP 508 environment of the running interpreter."""
+    from packaging.markers import default_environment
+
+    return {key: str(value) for key, value in default_environment().items()}
+
+
+def find_distributions() -> dict[str, Distribution]:
+    """Return what is installed for the running interpreter, by normalised name; the first on the path counts."""
+    from packaging.utils import canonicalize_name
+
+    found: dict[str, Distribution] = {}
+    for distribution in distributions():
+        if name := distribution.metadata["Name"]:
+            found.setdefault(canonicalize_name(name), distribution)
+    return found
+
+
+def read_installed(distribution: Distribution) -> Installed:
+    """Return the name, version and origin of an installed distribution."""
+    from packaging.utils import canonicalize_name
+
+    url, url_hash = _direct_url(distribution)
+    name = canonicalize_name(distribution.metadata["Name"])
+    return Installed(name=name, version=distribution.version, url=url, url_hash=url_hash)
+
+
+def _direct_url(distribution: Distribution) -> tuple[str | None, str | None]:
+    """Read `direct_url.json` (PEP 610)."""
+    try:
+        document = json.loads(distribution.read_text("direct_url.json") or "{}")
+        archive = document.get("archive_info") or {}
+        hashes = archive.get("hashes") or {}
+        legacy = str(archive.get("hash") or "").partition("=")
+        digest = hashes.get("sha256") or (legacy[2] if legacy[0] == "sha256" else None)
+        return document.get("url"), digest
+    except (ValueError, AttributeError):
+        return None, None
+
+
+def find_changed_file(distribution: Distribution) -> str | None:
+    """Return the first file that is missing or not as RECORD says, or None where all are."""
+    record = distribution.read_text("RECORD")
+    if record is None:
+        return "RECORD"
+    for row in csv.reader(record.splitlines()):
+        if len(row) < 2 or not row[1].startswith("sha256="):  # noqa: PLR2004
+            continue
+        path = Path(str(distribution.locate_file(row[0])))
+        if not path.is_file() or _record_digest(path) != row[1].removeprefix("sha256="):
+            return row[0]
+    return None
+
+
+def _record_digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()
+
+
+def join_toolkit(packages: Iterable[Distribution]) -> Path | None:
+    """Return a CUDA root made of the NVIDIA wheels among the packages, or None where they hold no headers.
+
+    CUDA 13 wheels share `nvidia/cu13`, which is used as it is. Those of CUDA 11 and 12 spread over `nvidia/<part>`
+    and are joined by links in a new private directory, which the caller removes.
+    """
+    roots: dict[Path, list[str]] = {}
+    for package in packages:
+        for path in _recorded(package):
+            parts = path.split("/")
+            if len(parts) > 3 and parts[0] == "nvidia" and parts[2] in _PARTS:  # noqa: PLR2004
+                root = Path(str(package.locate_file("/".join(parts[:2]))))
+                roots.setdefault(root, []).append("/".join(parts[2:]))
+    if not any(path.startswith("include/") for paths in roots.values() for path in paths):
+        return None
+    if len(roots) == 1 and next(iter(roots)).name.startswith("cu1"):
+        return next(iter(roots))
+    joined = Path(tempfile.mkdtemp(prefix="cudapin-toolkit-"))
+    for root in sorted(roots):
+        for path in roots[root]:
+            link = joined / path
+            link.parent.mkdir(parents=True, exist_ok=True)
+            if not link.exists():
+                link.symlink_to(root / path)
+    return joined
+
+
+def _recorded(package: Distribution) -> list[str]:
+    record = package.read_text("RECORD") or ""
+    paths = (row[0] for row in csv.reader(record.splitlines()) if row)
+    return [path for path in paths if ".." not in path.split("/") and not path.startswith("/")]
+
+
+def read_toolkit_version(root: Path) -> str | None:
+    """Return the CUDA version of a toolkit directory as `major.minor`, or None where it cannot be told.
+
+    Read from `version.json`, else from the `CUDA_VERSION` and `CUDART_VERSION` macros of its headers.
+    """
+    try:
+        document = json.loads((root / "version.json").read_text(encoding="utf-8"))
+        return ".".join(str(document["cuda"]["version"]).split(".")[:2])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    for header, macro in (("cuda.h", "CUDA_VERSION"), ("cuda_runtime_api.h", "CUDART_VERSION")):
+        try:
+            text = (root / "include" / header).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        if found := re.search(rf"#define\s+{macro}\s+(\d+)", text):
+            number = int(found[1])
+            return f"{number // 1000}.{number % 1000 // 10}"
+    return None
+
+
+def compiler_version(environ: Mapping[str, str]) -> str | None:
+    """Return the first line that the C compiler prints for `--version`, without its path; None where there is none."""
+    import sysconfig
+
+    command = (environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()
+    executable = shutil.which(command[0]) if command else None
+    return _first_line(executable, environ) if executable else None
+
+
+def nvcc_version(compiler: str, environ: Mapping[str, str]) -> str | None:
+    """Return the release that an `nvcc` names, as `major.minor`; None where it gives none."""
+    executable = shutil.which(compiler)
+    if executable is None:
+        return None
+    found = re.search(r"release (\d+\.\d+)", _run(executable, environ) or "")
+    return found[1] if found else None
+
+
+def _first_line(executable: str, environ: Mapping[str, str]) -> str | None:
+    output = _run(executable, environ)
+    line = output.splitlines()[0] if output else ""
+    return line.replace(executable, Path(executable).name) or None
+
+
+def _run(executable: str, environ: Mapping[str, str]) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603
+            [executable, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+            env={**environ, "LC_ALL": "C"},
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,110 @@
+"""This machine's driver and GPUs: from the variables that stand in for them, NVML, or the driver's files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cudapin.adapters.nvml import Reading, read_nvml
+from cudapin.core.machine import Gpu, Machine
+from cudapin.errors import Code, ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["read_machine"]
+
+_DRIVER = "CUDAPIN_DRIVER_VERSION"
+_GPU_ARCH = "CUDAPIN_GPU_ARCH"
+_DRIVER_FORM = re.compile(r"\d{3}\.\d{1,3}(\.\d{1,3})?")
+_CUDA_FORM = re.compile(r"\d{1,2}(\.\d{1,2}){0,2}")
+_ARCH_FORM = re.compile(r"\d{1,2}\.\d")
+_MODULE_FILE = "sys/module/nvidia/version"
+_PROC_FILE = "proc/driver/nvidia/version"
+# "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat …", and in the open kernel module
+# "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.10  Release Build  (…)".
+_PROC_FORM = re.compile(r"^NVRM version:.*?\s(\d{3}\.\d{1,3}(?:\.\d{1,3})?)(?=\s|$)", re.MULTILINE)
+
+
+def read_machine(
+    environ: Mapping[str, str], root: Path = Path("/"), ask_nvml: Callable[[], Reading] = read_nvml
+) -> Machine:
+    """Return what could be read of the machine; what could not is in its `gaps`.
+
+    `CUDAPIN_DRIVER_VERSION` and `CUDAPIN_GPU_ARCH` stand in for driver and GPUs, empty for none; NVML is asked for
+    what they leave open, then the driver's files under `root`. Raises ConfigError (CP108) for a value that is
+    neither, both variables in one error.
+    """
+    problems = [*_driver_problems(environ.get(_DRIVER)), *_arch_problems(environ.get(_GPU_ARCH))]
+    if problems:
+        raise ConfigError(*problems)
+    given = tuple(name for name in (_DRIVER, _GPU_ARCH) if name in environ)
+    is_all_given = _DRIVER in environ and _GPU_ARCH in environ
+    found = Machine(driver=None, gpus=()) if is_all_given else _read(root, ask_nvml())
+    return Machine(
+        driver=(environ[_DRIVER].strip() or None) if _DRIVER in environ else found.driver,
+        gpus=_stand_ins(environ[_GPU_ARCH]) if _GPU_ARCH in environ else found.gpus,
+        gaps=found.gaps,
+        sources=given + found.sources,
+        cuda=None if _DRIVER in environ else found.cuda,
+    )
+
+
+def _read(root: Path, reading: Reading) -> Machine:
+    gaps = list(reading.gaps)
+    sources = ["NVML"] if reading.driver or reading.gpus else []
+    driver = reading.driver if reading.driver and _DRIVER_FORM.fullmatch(reading.driver) else None
+    if driver is None:
+        driver, source = _driver_of_files(root, gaps)
+        sources += [source] if source else []
+    return Machine(driver=driver, gpus=reading.gpus, gaps=tuple(gaps), sources=tuple(sources), cuda=reading.cuda)
+
+
+def _driver_of_files(root: Path, gaps: list[str]) -> tuple[str | None, str | None]:
+    """Return the loaded kernel module's version and the file that tells it."""
+    for name, form in ((_MODULE_FILE, None), (_PROC_FILE, _PROC_FORM)):
+        try:
+            text = (root / name).read_text(encoding="utf-8", errors="replace").strip()
+        except OSError as error:
+            gaps.append(f"`/{name}`: {error.strerror or error}")
+            continue
+        match = _DRIVER_FORM.fullmatch(text) if form is None else form.search(text)
+        if match is not None:
+            return match[0] if form is None else match[1], f"/{name}"
+        gaps.append(f"`/{name}` names no driver version: `{text.partition(chr(10))[0][:80]}`")
+    return None, None
+
+
+def _stand_ins(text: str) -> tuple[Gpu, ...]:
+    return tuple(Gpu(name=f"GPU of {_GPU_ARCH}", arch=arch) for arch in _items(text))
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",")] if text.strip() else []
+
+
+def _driver_problems(value: str | None) -> list[Problem]:
+    text = (value or "").strip()
+    if not text or _DRIVER_FORM.fullmatch(text):
+        return []
+    found = f"`{text}`, which looks like a CUDA version" if _CUDA_FORM.fullmatch(text) else f"`{text}`"
+    return [_problem(_DRIVER, f"wanted a driver version such as `570.86.10`, found {found}", "570.86.10")]
+
+
+def _arch_problems(value: str | None) -> list[Problem]:
+    wrong = [item for item in _items(value or "") if not _ARCH_FORM.fullmatch(item)]
+    if not wrong:
+        return []
+    found = ", ".join(f"`{item}`" for item in wrong)
+    why = f"wanted compute capabilities such as `9.0`, separated by commas, or nothing for no GPU; found {found}"
+    return [_problem(_GPU_ARCH, why, "9.0")]
+
+
+def _problem(name: str, why: str, example: str) -> Problem:
+    return Problem(
+        code=Code.CP108,
+        what=f"`{name}` has a value that means nothing",
+        why=why,
+        fix=f"export {name}={example}",
+    )

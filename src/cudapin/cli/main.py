@@ -1,0 +1,181 @@
+"""The command line: arguments in, text or JSON and an exit code out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from cudapin import __version__
+from cudapin.core.fields import nearest
+from cudapin.core.verdict import exit_code, problem_object, render_github, render_problem
+from cudapin.errors import Code, ConfigError, CudapinError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cudapin.cli.commands import Outcome
+
+__all__ = ["main"]
+
+_REPORT_TO = "please report it, with the traceback above, as an issue of cudapin"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are problems like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise ConfigError instead of printing a usage."""
+        raise ConfigError(
+            Problem(
+                code=Code.CP112,
+                what=f"`{self.prog}` does not understand its arguments",
+                why=message.replace("\n", " "),
+                fix=_advice(self, message),
+            )
+        )
+
+
+def _advice(parser: argparse.ArgumentParser, message: str) -> str:
+    wrong = message.split("invalid choice: ")[-1].split("'") if "invalid choice: " in message else []
+    if len(wrong) > 1:
+        choices = [part for part in wrong[2:] if part.strip(" ,()") and "choose" not in part]
+        known = choices or message.split("choose from ")[-1].rstrip(")").replace(" ", "").split(",")
+        return nearest(wrong[1], known)
+    return f"{parser.prog} --help"
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument("--project", metavar="DIR", help="the project (default: here, else upwards)")
+    common.add_argument("--format", choices=("text", "json", "github"), help="how to print (default: text)")
+    common.add_argument("--color", choices=("auto", "always", "never"), help="colour in text (default: auto)")
+    common.add_argument("-q", "--quiet", action="store_true", help="no warnings and no notes")
+    common.add_argument("-v", "--verbose", action="store_true", help="also say which files counted")
+
+    parser = _Parser(
+        prog="cudapin",
+        parents=[common],
+        description="Check that a project's lock file, CUDA variants and builds agree. No command needs a GPU.",
+    )
+    parser.add_argument("--version", action="version", version=f"cudapin {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    check = commands.add_parser("check", parents=[common], help="all static checks of the project")
+    chosen = check.add_mutually_exclusive_group()
+    chosen.add_argument("--variant", action="append", metavar="V", help="check this variant (may be repeated)")
+    chosen.add_argument("--all", action="store_true", help="check every variant (the default)")
+
+    lock = commands.add_parser("lock", parents=[common], help="judge or show the lock file")
+    actions = lock.add_subparsers(dest="action", metavar="ACTION", required=True)
+    judge = actions.add_parser("check", parents=[common], help="is the lock file fresh?")
+    judge.add_argument("--lock", metavar="FILE", help="this lock file (default: those of the project)")
+    show = actions.add_parser("show", parents=[common], help="what the lock file selects")
+    show.add_argument("--variant", metavar="V", help="for this variant (default: the default one)")
+    show.add_argument("--extra", action="append", default=[], metavar="E", help="for this extra (may be repeated)")
+    show.add_argument("--group", action="append", default=[], metavar="G", help="for this group (may be repeated)")
+    show.add_argument("--python", metavar="X.Y", help="for this Python (default: the running one)")
+    show.add_argument("--platform", metavar="TAG", help="for this platform, such as linux_x86_64 or win_amd64")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, 1, 2, 3 or 70, as the README says."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    options = argparse.Namespace(format=_format_in(arguments))
+    outcome = None
+    try:
+        options = _parser().parse_args(arguments)
+        outcome = _run(options)
+        problems = outcome.problems
+    except CudapinError as error:
+        problems = error.problems
+    except Exception:  # noqa: BLE001
+        traceback.print_exc()
+        problems = (
+            Problem(
+                code=Code.CP900, what="cudapin itself failed", why="this is never a fault of yours", fix=_REPORT_TO
+            ),
+        )
+    try:
+        _print(options, outcome, problems)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return exit_code(problems)
+
+
+def _format_in(arguments: list[str]) -> str:
+    """Find the format before the arguments are known to be right, so that their errors are printed in it too."""
+    for position, argument in enumerate(arguments):
+        if argument == "--format" and position + 1 < len(arguments):
+            return arguments[position + 1]
+        if argument.startswith("--format="):
+            return argument.partition("=")[2]
+    return "text"
+
+
+def _run(options: argparse.Namespace) -> Outcome:
+    from cudapin.adapters.project import find_root
+    from cudapin.cli import commands
+
+    root = find_root(Path(getattr(options, "project", ".")))
+    if options.command == "check":
+        return commands.check(root, os.environ, options.variant)
+    if options.action == "check":
+        return commands.lock_check(root, os.environ, options.lock)
+    return commands.lock_show(
+        root,
+        os.environ,
+        variant=options.variant,
+        extras=options.extra,
+        groups=options.group,
+        python=options.python,
+        platform=options.platform,
+    )
+
+
+def _name(options: argparse.Namespace) -> str:
+    command = getattr(options, "command", None)
+    action = getattr(options, "action", None)
+    return " ".join(part for part in (command, action) if part) or "cudapin"
+
+
+def _print(options: argparse.Namespace, outcome: Outcome | None, problems: tuple[Problem, ...]) -> None:
+    """Write data to stdout and everything else to stderr."""
+    style = getattr(options, "format", "text")
+    if style == "json":
+        document = {
+            "schema": 1,
+            "command": _name(options),
+            "ok": exit_code(problems) == 0,
+            "problems": [problem_object(problem) for problem in problems],
+            **(outcome.data if outcome else {}),
+        }
+        print(json.dumps(document, indent=1))
+        return
+    if outcome and outcome.text:
+        print(outcome.text)
+    shown = [problem for problem in problems if problem.level == "error" or not getattr(options, "quiet", False)]
+    for problem in shown:
+        if style == "github":
+            print(render_github(problem))
+        else:
+            print(_coloured(render_problem(problem), problem, options), file=sys.stderr)
+    if outcome and getattr(options, "verbose", False):
+        for note in outcome.notes:
+            print(f"note: {note}", file=sys.stderr)
+
+
+def _coloured(text: str, problem: Problem, options: argparse.Namespace) -> str:
+    """Colour the first word, where asked for or on a terminal; `NO_COLOR` is obeyed."""
+    wanted = getattr(options, "color", "auto")
+    on = wanted == "always" or (wanted == "auto" and sys.stderr.isatty() and not os.environ.get("NO_COLOR"))
+    if not on:
+        return text
+    head, bracket, rest = text.partition("]")
+    return f"\033[1;{31 if problem.level == 'error' else 33}m{head}{bracket}\033[0m{rest}"

@@ -1,0 +1,77 @@
+"""Which variant a build is of: asked for, `auto`, or the default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cudapin.core.config import for_environment
+from cudapin.core.fields import name_list, nearest
+from cudapin.errors import Code, ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cudapin.core.config import Config, Variant
+
+__all__ = ["Choice", "is_declared_for", "select_variant"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The variant that was selected, with the overrides of the target applied, and why it was."""
+
+    variant: Variant
+    why: str
+
+
+def is_declared_for(variant: Variant, environment: Mapping[str, str]) -> bool:
+    """Tell whether the variant exists for a Python and platform (`requires-python`, `environments`)."""
+    from packaging.markers import Marker
+    from packaging.specifiers import SpecifierSet
+
+    if variant.requires_python is not None:
+        version = environment["python_full_version"]
+        if not SpecifierSet(variant.requires_python).contains(version, prereleases=True):
+            return False
+    if not variant.environments:
+        return True
+    return any(Marker(marker).evaluate(dict(environment)) for marker in variant.environments)
+
+
+def select_variant(
+    config: Config,
+    requested: str | None,
+    environment: Mapping[str, str],
+    auto: Callable[[tuple[Variant, ...]], tuple[Variant, str]],
+    origin: str = "CUDAPIN_VARIANT",
+) -> Choice | None:
+    """Return the variant asked for, else the first default that the target has; None if no variant is declared
+    (a request then speaks of another project of the same run).
+
+    `auto` is asked for the best variant of this machine, and why. Raises ConfigError for an unknown name.
+    """
+    if not config.variants:
+        return None
+    variants = {name: for_environment(variant, environment) for name, variant in config.variants.items()}
+    if requested == "auto":
+        here = tuple(variant for variant in variants.values() if is_declared_for(variant, environment))
+        variant, why = auto(here)
+        return Choice(variant=variant, why=why)
+    if requested is not None:
+        if requested not in variants:
+            raise ConfigError(_undeclared(requested, config, origin))
+        return Choice(variant=variants[requested], why=f"named by {origin}")
+    for name in config.default:
+        if is_declared_for(variants[name], environment):
+            return Choice(variant=variants[name], why="the default")
+    return Choice(variant=variants[config.default[0]], why="the default")
+
+
+def _undeclared(name: str, config: Config, origin: str) -> Problem:
+    return Problem(
+        code=Code.CP104,
+        what=f"no variant `{name}` is declared",
+        why=f"{origin} asks for `{name}`; `[tool.cudapin.variants]` declares {name_list(config.variants)}",
+        fix=nearest(name, [*config.variants, "auto"]),
+    )

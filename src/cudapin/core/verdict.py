@@ -1,0 +1,65 @@
+"""Problems as text for people and as plain objects for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cudapin.errors import Problem
+
+__all__ = ["exit_code", "problem_object", "render_github", "render_problem", "render_problems"]
+
+_CANNOT_JUDGE = ("CP205", "CP206", "CP305", "CP308", "CP501")
+
+
+def exit_code(problems: Iterable[Problem]) -> int:
+    """Return 0 (fine), 1 (found wanting), 2 (wrong use), 3 (could not judge) or 70 (our own bug).
+
+    Warnings count for nothing; of several, 70 goes before 2, 2 before 3, 3 before 1.
+    """
+    codes = {problem.code.name for problem in problems if problem.level == "error"}
+    if "CP900" in codes:
+        return 70
+    if any(code.startswith("CP1") for code in codes):
+        return 2
+    if codes.intersection(_CANNOT_JUDGE):
+        return 3
+    return 1 if codes else 0
+
+
+def render_problem(problem: Problem) -> str:
+    """Return the four lines that every front end shows."""
+    lines = [f"{problem.level}[{problem.code.name}]: {problem.what}"]
+    if problem.where is not None:
+        lines.append(f"  --> {problem.where}")
+    lines += [f"  why: {problem.why}", f"  fix: {problem.fix}"]
+    return "\n".join(lines)
+
+
+def render_problems(problems: Iterable[Problem]) -> str:
+    """Return all problems, each as `render_problem` writes it."""
+    return "\n".join(render_problem(problem) for problem in problems)
+
+
+def render_github(problem: Problem) -> str:
+    """Return the workflow command that annotates the place in a GitHub Actions run."""
+    where = problem.where
+    place = "" if where is None else f"file={where.path}," + (f"line={where.line}," if where.line else "")
+    text = f"{problem.what}. why: {problem.why}. fix: {problem.fix}"
+    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return f"::{problem.level} {place}title={problem.code.name}::{escaped}"
+
+
+def problem_object(problem: Problem) -> dict[str, object]:
+    """Return the JSON form of a problem."""
+    where = problem.where
+    return {
+        "code": problem.code.name,
+        "level": problem.level,
+        "what": problem.what,
+        "where": None if where is None else {"path": where.path, "line": where.line, "key": where.key},
+        "why": problem.why,
+        "fix": problem.fix,
+    }

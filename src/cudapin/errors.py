@@ -1,0 +1,140 @@
+"""Problems that are reported and errors that are raised: the one language of every front end."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "Code",
+    "ConfigError",
+    "CudapinError",
+    "Level",
+    "LockError",
+    "MachineError",
+    "Problem",
+    "Refusal",
+    "Where",
+    "sort_problems",
+]
+
+Level = Literal["error", "warning"]
+
+
+class Code(enum.Enum):
+    """Every kind of problem. The name is the code, the value its meaning in one line; a code is never reused."""
+
+    CP101 = "`pyproject.toml` cannot be read"
+    CP102 = "unknown key in `[tool.cudapin]`"
+    CP103 = "a value in `[tool.cudapin]` has the wrong type or form"
+    CP104 = "no variant of that name is declared"
+    CP105 = "no `default` variant can be told"
+    CP106 = "settings contradict each other"
+    CP107 = "a name that no variant's lock selects"
+    CP108 = "an environment variable has a value that means nothing"
+    CP109 = "a waiver has expired"
+    CP110 = "a build requirement is named in two places"
+    CP111 = "another build hook changes the wheel tag after `cudapin`"
+    CP112 = "the command line is wrong, or there is no project"
+    CP113 = "the extra or group that selects a variant does not exist"
+    CP114 = "several lock files, and none is named"
+    CP201 = "the lock file is stale"
+    CP202 = "the lock file is missing"
+    CP203 = "the lock file is stale by the project's own version only"
+    CP204 = "a locked direct dependency does not satisfy its specifier"
+    CP205 = "the lock file cannot be read"
+    CP206 = "whether the lock file is fresh cannot be told"
+    CP207 = "the lock file was made under settings outside the project"
+    CP208 = "there is no lock gate"
+    CP209 = "uv may reuse a build of another variant"
+    CP210 = "the lock file names a private host"
+    CP301 = "a locked package is of another CUDA than its variant"
+    CP302 = "CUDA majors are mixed within one package's closure"
+    CP303 = "a CUDA variant locks a build without CUDA"
+    CP304 = "a variant without CUDA locks a CUDA build"
+    CP305 = "the CUDA of a locked package cannot be told"
+    CP306 = "a locked CUDA package carries no hash"
+    CP307 = "packages of another CUDA major beside the variant's own"
+    CP308 = "what a variant selects from its lock cannot be told"
+    CP401 = "the build environment does not hold a locked build requirement"
+    CP402 = "an installed build requirement is not the locked one, or was changed"
+    CP403 = "the build environment holds a CUDA package that the variant does not select"
+    CP404 = "the toolkit of the build is of another CUDA"
+    CP405 = "the toolkit of the build is of another CUDA minor"
+    CP501 = "the machine's driver or GPU cannot be read"
+    CP900 = "an error of cudapin itself"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """A place in a file: path relative to the project root, line counted from 1, dotted key."""
+
+    path: str
+    line: int | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        place = self.path if self.line is None else f"{self.path}:{self.line}"
+        return place if self.key is None else f"{place} ({self.key})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One finding: what is wrong, where, why (wanted and found), and the command or step that mends it."""
+
+    code: Code
+    what: str
+    why: str
+    fix: str
+    where: Where | None = None
+    level: Level = "error"
+    variant: str | None = None
+    package: str | None = None
+
+
+def sort_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Order by path, line and code, without repetitions."""
+
+    def key(problem: Problem) -> tuple[str, int, str, str]:
+        where = problem.where
+        return (where.path if where else "", (where.line or 0) if where else 0, problem.code.name, problem.what)
+
+    return tuple(sorted(dict.fromkeys(problems), key=key))
+
+
+class CudapinError(Exception):
+    """An error with problems to show; `exit_code` is what the command line and the hooks exit with."""
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = sort_problems(problems)
+        super().__init__("\n".join(f"{p.code.name}: {p.what}" for p in self.problems))
+
+
+class Refusal(CudapinError):
+    """Judged, and found wanting."""
+
+    exit_code = 1
+
+
+class ConfigError(CudapinError):
+    """`[tool.cudapin]`, a request or the command line is wrong."""
+
+    exit_code = 2
+
+
+class LockError(CudapinError):
+    """A lock file, wheel or stamp cannot be read, or no verdict is possible."""
+
+    exit_code = 3
+
+
+class MachineError(CudapinError):
+    """The driver or NVML gives no answer."""
+
+    exit_code = 3

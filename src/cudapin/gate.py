@@ -1,0 +1,393 @@
+"""The gate that every front end shares: reads a project once, and answers what the hooks and commands ask.
+
+The rules live in `core` and `locks`; here they meet the project, the environment variables and the machine.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from cudapin.adapters.buildenv import marker_environment
+from cudapin.adapters.facts import facts_digest, read_facts
+from cudapin.adapters.lockfile import find_lock, read_lock
+from cudapin.adapters.machine import read_machine
+from cudapin.adapters.project import Project, digest, read_project, read_uv_inputs
+from cudapin.core.config import Config, Variant, Waiver, for_environment, parse_config
+from cudapin.core.fields import name_list, nearest
+from cudapin.core.judge_cuda import Bound, bound_packages, judge_cuda
+from cudapin.core.locate import find_line
+from cudapin.core.lock import Freshness, LockVerdict, Request, Selection
+from cudapin.core.machine import fits
+from cudapin.core.select import Choice, is_declared_for, select_variant
+from cudapin.errors import Code, ConfigError, CudapinError, LockError, Problem, Where, sort_problems
+from cudapin.locks.requirements import RequirementsLock
+from cudapin.locks.requirements_fresh import judge_requirements
+from cudapin.locks.uv import UvLock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from cudapin.core.cuda import Platform
+    from cudapin.core.facts import Facts
+    from cudapin.core.lock import Lock, LockedFile
+    from cudapin.core.machine import Machine
+
+__all__ = ["Gate", "Waived", "is_off", "open_gate"]
+
+_PROJECT_CODES = frozenset(code for code in Code if code.name.startswith("CP1"))
+_NOT_WAIVABLE = _PROJECT_CODES | {Code.CP205, Code.CP900}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waived:
+    """Problems divided by the waivers: those that stand, and those accepted, with the waiver that accepts each."""
+
+    standing: tuple[Problem, ...]
+    accepted: tuple[tuple[Problem, Waiver], ...]
+
+
+def is_off(environ: Mapping[str, str]) -> bool:
+    """Tell whether `CUDAPIN=off` switches everything off. Raises ConfigError for any other value."""
+    value = environ.get("CUDAPIN", "")
+    if value not in ("", "off", "on"):
+        raise ConfigError(_variable("CUDAPIN", value, "`off` or nothing", "unset CUDAPIN, or set it to `off`"))
+    return value == "off"
+
+
+def open_gate(root: Path, environ: Mapping[str, str]) -> Gate:
+    """Read the project at `root`. Raises ConfigError with every fault of its configuration, LockError for its seal."""
+    project = read_project(root)
+    tool = project.pyproject.table.get("tool")
+    table = tool.get("cudapin") if isinstance(tool, dict) else None
+    return Gate(project, parse_config(table, project.pyproject.source), environ)
+
+
+class Gate:
+    """One project with its configuration; every answer is computed once."""
+
+    def __init__(self, project: Project, config: Config, environ: Mapping[str, str]) -> None:
+        """Take a project that is read already, its configuration and the environment variables that count."""
+        self.project = project
+        self.config = config
+        self.environ = environ
+        self._locks: dict[str, Lock] = {}
+        self._verdicts: dict[str, LockVerdict] = {}
+        self._selections: dict[str, Selection] = {}
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The PEP 508 environment of the running interpreter."""
+        return marker_environment()
+
+    @cached_property
+    def facts(self) -> Facts:
+        """The CUDA facts, with those of `CUDAPIN_FACTS` over them."""
+        return read_facts(self.environ)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """The machine, or what the variables say stands in for it."""
+        return read_machine(self.environ)
+
+    # Variants
+
+    @cached_property
+    def default(self) -> str:
+        """The name of the default variant of this environment; "" where no variant is declared."""
+        choice = select_variant(self.config, None, self.environment, self._auto)
+        return choice.variant.name if choice else ""
+
+    def choose(self, requested: str | None) -> Choice | None:
+        """Return the variant asked for (`auto` asks the machine), else the default; None if none is declared."""
+        choice = select_variant(self.config, requested or None, self.environment, self._auto)
+        return None if choice is None else replace(choice, variant=self.complete(choice.variant))
+
+    @property
+    def platform(self) -> Platform:
+        """The platform of the running interpreter, as the fact tables name it."""
+        if self.environment["sys_platform"] == "linux":
+            return "linux-aarch64" if self.environment["platform_machine"] == "aarch64" else "linux"
+        return "macos" if self.environment["sys_platform"] == "darwin" else "windows"
+
+    def variants(self) -> tuple[Variant, ...]:
+        """Return every variant that exists for this environment."""
+        here = (for_environment(variant, self.environment) for variant in self.config.variants.values())
+        return tuple(self.complete(variant) for variant in here if is_declared_for(variant, self.environment))
+
+    def _auto(self, variants: tuple[Variant, ...]) -> tuple[Variant, str]:
+        """Return the variant of the highest CUDA that this machine runs, else the one without CUDA, and why."""
+        ranked = sorted(
+            (variant for variant in variants if variant.cuda),
+            key=lambda variant: max((cuda.major, cuda.minor or 0) for cuda in variant.cuda),
+            reverse=True,
+        )
+        reasons = []
+        for variant in ranked:
+            results = [
+                fits(cuda, variant.arch, variant.driver, self.machine, self.facts, self.platform)
+                for cuda in variant.cuda
+            ]
+            if any(result.fits for result in results):
+                return variant, f"auto: the highest CUDA that this machine runs (driver {self.machine.driver})"
+            reasons += [f"{variant.name}: {reason}" for reason in results[0].reasons]
+        plain = next((variant for variant in variants if not variant.cuda), None)
+        if plain is not None:
+            return plain, f"auto: {reasons[0] if reasons else 'no variant has a CUDA'}"
+        raise ConfigError(
+            Problem(
+                code=Code.CP104,
+                what="`auto` finds no variant for this machine",
+                why="; ".join(reasons) or "no variant is declared for this platform",
+                fix=f"name one of {name_list(self.config.variants)} in `CUDAPIN_VARIANT`",
+            )
+        )
+
+    def complete(self, variant: Variant) -> Variant:
+        """Fill in what selects the variant: the extra, else the group, of its own name."""
+        extras = {_normalise(name) for name in self.project.metadata.get("optional-dependencies", {})}
+        groups = {_normalise(name) for name in self.project.pyproject.table.get("dependency-groups", {})}
+        name = _normalise(variant.name)
+        extra, group = variant.extra, variant.group
+        if extra is None:
+            extra = (name,) if name in extras and group is None else ()
+        if group is None:
+            group = (name,) if name in groups and name not in extras and variant.extra is None else ()
+        problems = [self._no_such(variant, "extra", item, extras) for item in extra if item not in extras]
+        problems += [self._no_such(variant, "group", item, groups) for item in group if item not in groups]
+        dynamic = self.project.metadata.get("dynamic", [])
+        if problems and "optional-dependencies" not in dynamic:
+            raise ConfigError(*problems)
+        return replace(variant, extra=extra, group=group)
+
+    def _no_such(self, variant: Variant, kind: str, name: str, known: Iterable[str]) -> Problem:
+        key = ("tool", "cudapin", "variants", variant.name, kind)
+        return Problem(
+            code=Code.CP113,
+            what=f"variant `{variant.name}` is selected by the {kind} `{name}`, which the project does not have",
+            where=self._where(*key),
+            why=f"the project's {kind}s are {name_list(sorted(known))}",
+            fix=nearest(name, sorted(known)),
+            variant=variant.name,
+        )
+
+    # Locks
+
+    @cached_property
+    def found_lock(self) -> str:
+        """The path of the table-wide lock file, as messages show it. Raises ConfigError where several compete."""
+        return self.config.lock or find_lock(self.project)
+
+    def lock_path(self, variant: Variant | None) -> str | None:
+        """Return the lock file of a variant (None: of a project without variants); None without a lock gate."""
+        if not self.config.has_lock_gate:
+            return None
+        path = (variant.lock if variant else None) or self.found_lock
+        return path.replace("{variant}", variant.name) if variant else path
+
+    def lock_users(self) -> dict[str, tuple[Variant, ...]]:
+        """Return each lock file of the project, with the variants that use it."""
+        users: dict[str, tuple[Variant, ...]] = {}
+        for variant in self.variants():
+            if path := self.lock_path(variant):
+                users[path] = (*users.get(path, ()), variant)
+        if not self.config.variants and (path := self.lock_path(None)):
+            users[path] = ()
+        return users
+
+    def lock(self, path: str) -> Lock:
+        """Return the parsed lock file. Raises LockError where it is missing or cannot be read."""
+        if path not in self._locks:
+            self._locks[path] = read_lock(self.project, path)
+        return self._locks[path]
+
+    def judge_lock(self, path: str) -> LockVerdict:
+        """Return whether a lock file is fresh, for all variants that use it; never raises for a broken lock."""
+        if path not in self._verdicts:
+            try:
+                self._verdicts[path] = self._judge(path)
+            except LockError as error:
+                missing = any(problem.code is Code.CP202 for problem in error.problems)
+                freshness: Freshness = "missing" if missing else "unknown"
+                self._verdicts[path] = LockVerdict(freshness=freshness, problems=error.problems)
+        return self._verdicts[path]
+
+    def _judge(self, path: str) -> LockVerdict:
+        lock = self.lock(path)
+        if isinstance(lock, UvLock):
+            from cudapin.locks.uv_fresh import judge_uv
+
+            return judge_uv(lock, read_uv_inputs(self.project))
+        if isinstance(lock, RequirementsLock):
+            users = self.lock_users().get(path, ())
+            return judge_requirements(lock, self.project.pyproject, users, self.project.read, self.environment)
+        raise TypeError(path)
+
+    def lock_digest(self, path: str) -> str:
+        """Return the SHA-256 of a lock file."""
+        return digest(self.project.locate(path))
+
+    def select(self, variant: Variant, environment: Mapping[str, str] | None = None) -> Selection | None:
+        """Return what a variant selects from its lock; None without a lock gate."""
+        path = self.lock_path(variant)
+        if path is None:
+            return None
+        if environment is None and variant.name in self._selections:
+            return self._selections[variant.name]
+        request = Request(
+            extras=frozenset(variant.extra or ()),
+            groups=frozenset(variant.group or ()),
+            environment=environment or self.environment,
+        )
+        select = partial(self.lock(path).select, request, _normalise(self.project.metadata.get("name", "")))
+        names = select(lambda _: False)  # what the files are of is rarely asked, and costs more than the walk
+        wanted = {item.package.name for item in self.bound(variant, names)}
+        wanted |= names.closure(frozenset(variant.build_requires))
+        selection = select(wanted.__contains__)
+        if environment is None:
+            self._selections[variant.name] = selection
+        return selection
+
+    def bound(self, variant: Variant, selection: Selection) -> tuple[Bound, ...]:
+        """Return the CUDA-bound packages of a selection."""
+        return bound_packages(selection, self.facts, self.platform, self.config.cuda_bound, variant.index)
+
+    def judge_variant(self, variant: Variant) -> tuple[Problem, ...]:
+        """Return every problem of a variant's CUDA discipline, and of the names in its `pin` and `build-requires`."""
+        selection = self.select(variant)
+        path = self.lock_path(variant)
+        if selection is None or path is None:
+            return ()
+        problems = judge_cuda(variant, selection, self.bound(variant, selection), path, self.is_usable)
+        return sort_problems((*problems, *self._unselected_names(variant)))
+
+    def _unselected_names(self, variant: Variant) -> Iterable[Problem]:
+        """A name in `pin` or `build-requires` must be selected by some variant."""
+        for key, names in (("pin", variant.pin), ("build-requires", variant.build_requires)):
+            for name in names:
+                if not any(self._selects(other, name) for other in (variant, *self.variants())):
+                    yield self._unselected(variant, key, name)
+
+    def _selects(self, variant: Variant, name: str) -> bool:
+        try:
+            selection = self.select(variant)
+        except CudapinError:
+            return True
+        return selection is not None and selection.find(name) is not None
+
+    def _unselected(self, variant: Variant, key: str, name: str) -> Problem:
+        known: set[str] = set()
+        for other in self.variants():
+            selection = self.select(other)
+            known.update(package.name for package in selection.packages) if selection else None
+        own = ("tool", "cudapin", "variants", variant.name, key)
+        where = self._where(*own)
+        if where.line is None or find_line(self.project.pyproject.source.text, *own[:-1]) == where.line:
+            where = self._where("tool", "cudapin", key)
+        return Problem(
+            code=Code.CP107,
+            what=f"`{key}` names `{name}`, which no variant selects from its lock",
+            where=where,
+            why=f"wanted a package of the lock, found none called `{name}`",
+            fix=nearest(name, sorted(known)),
+        )
+
+    @cached_property
+    def _tags(self) -> frozenset[object]:
+        from packaging.tags import sys_tags
+
+        return frozenset(sys_tags())
+
+    def is_usable(self, file: LockedFile) -> bool:
+        """Whether the running interpreter could install the file; a file without a name could be any."""
+        if not file.name.endswith(".whl"):
+            return True
+        from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+        try:
+            return not self._tags.isdisjoint(parse_wheel_filename(file.name)[3])
+        except InvalidWheelFilename:
+            return True
+
+    # Waivers
+
+    @cached_property
+    def waivers(self) -> tuple[Waiver, ...]:
+        """All waivers: of the configuration, of the seal, of `CUDAPIN_ALLOW`. Raises ConfigError for a bad code."""
+        sealed = self.project.seal.waived if self.project.seal else ()
+        return (*self.config.allow, *self.run_waivers, *sealed)
+
+    @cached_property
+    def run_waivers(self) -> tuple[Waiver, ...]:
+        """The waivers of this run only (`CUDAPIN_ALLOW`)."""
+        codes = [code.strip() for code in self.environ.get("CUDAPIN_ALLOW", "").split(",") if code.strip()]
+        unknown = [code for code in codes if code not in Code.__members__]
+        if unknown:
+            raise ConfigError(
+                _variable("CUDAPIN_ALLOW", unknown[0], "codes such as `CP201,CP305`", nearest(unknown[0], Code.__members__))
+            )
+        return tuple(Waiver(code=Code[code], reason="CUDAPIN_ALLOW") for code in codes)
+
+    def waive(self, problems: Iterable[Problem], variant: str | None = None) -> Waived:
+        """Divide problems into those that stand and those that a waiver accepts; an expired one accepts nothing."""
+        standing: list[Problem] = []
+        accepted: list[tuple[Problem, Waiver]] = []
+        for problem in problems:
+            matching = [waiver for waiver in self.waivers if _covers(waiver, problem, variant)]
+            expired = [waiver for waiver in matching if waiver.until and waiver.until < dt.datetime.now(dt.timezone.utc).date()]
+            valid = [waiver for waiver in matching if waiver not in expired]
+            if valid:
+                accepted.append((problem, valid[0]))
+            else:
+                standing.append(problem)
+                standing += [self._expired(waiver) for waiver in expired]
+        return Waived(standing=tuple(dict.fromkeys(standing)), accepted=tuple(accepted))
+
+    def _expired(self, waiver: Waiver) -> Problem:
+        index = self.config.allow.index(waiver)
+        return Problem(
+            code=Code.CP109,
+            what=f"the waiver for {waiver.code.name} has expired",
+            where=self._where("tool", "cudapin", "allow", str(index), "until"),
+            why=f"it was given until {waiver.until}",
+            fix="mend what it waived, or give it a new date",
+        )
+
+    # What else counts
+
+    def settings(self) -> dict[str, str]:
+        """Return what of the environment changed this build, for the record: no paths, no variant."""
+        found = {name: self.environ[name] for name in ("CUDAPIN_ALLOW", "CUDAPIN_GUARD") if self.environ.get(name)}
+        if (facts := facts_digest(self.environ)) is not None:
+            found["CUDAPIN_FACTS"] = facts
+        return found
+
+    def _where(self, *key: str) -> Where:
+        source = self.project.pyproject.source
+        return Where(path=source.path, line=find_line(source.text, *key), key=".".join(key))
+
+
+def _covers(waiver: Waiver, problem: Problem, variant: str | None) -> bool:
+    if waiver.code is not problem.code or problem.code in _NOT_WAIVABLE:
+        return False
+    if waiver.variant is not None and waiver.variant != (problem.variant or variant):
+        return False
+    return waiver.package is None or waiver.package == problem.package
+
+
+def _variable(name: str, value: str, wanted: str, fix: str) -> Problem:
+    return Problem(
+        code=Code.CP108,
+        what=f"`{name}` has a value that means nothing",
+        why=f"wanted {wanted}, found `{value}`",
+        fix=fix,
+    )
+
+
+def _normalise(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)

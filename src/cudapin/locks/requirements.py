@@ -1,0 +1,271 @@
+"""Hashed requirements as `pip-compile` and `uv pip compile` write them: one text -> RequirementsLock.
+
+Sources: the requirements file format of pip's documentation; headers and `# via` notes as written by pip-tools and uv.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, ClassVar
+
+from cudapin.core.lock import Fork, LockedFile, LockedPackage, LockFormat, Selection, Source
+from cudapin.errors import Code, LockError, Problem, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from packaging.requirements import Requirement
+
+    from cudapin.core.lock import Request
+
+__all__ = ["Entry", "Header", "RequirementsLock", "is_derived", "parse_requirements", "read_logical_lines"]
+
+_HASH = re.compile(r"--hash[= ](?P<algorithm>[a-z0-9]+):(?P<digest>[0-9a-fA-F]+)")
+_COMMAND = re.compile(r"^#\s+((?:uv|pip-compile|python[\d.]* -m piptools|poetry|pdm)\b.*)$")
+_CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |$)")
+_INDEX = re.compile(r"^(--index-url|-i|--extra-index-url|--find-links|-f)[= ]\s*(\S+)")
+_SPACED_MARKER = re.compile(r"(?<=\S);(?=\s*[a-z_'\"(])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The command that made the file, as its first comment records it."""
+
+    command: str
+    arguments: tuple[str, ...]
+
+    @property
+    def is_export(self) -> bool:
+        """Whether the file was derived from another lock file (`uv export`, `poetry export`, `pdm export`)."""
+        return self.arguments[1:2] == ("export",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One locked requirement: exact version, or URL, its marker, hashes, and the names of what asked for it."""
+
+    name: str
+    version: str | None
+    url: str | None
+    marker: str | None
+    hashes: tuple[tuple[str, str], ...]
+    via: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequirementsLock:
+    """A parsed requirements file. `index` is its only index where it records one, "" where that is not recorded."""
+
+    format: ClassVar[LockFormat] = "requirements"
+    source: Source
+    header: Header | None
+    entries: tuple[Entry, ...]
+    indexes: tuple[str, ...] = ()
+
+    @cached_property
+    def by_name(self) -> dict[str, list[Entry]]:
+        """The entries by normalised name."""
+        result: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            result.setdefault(entry.name, []).append(entry)
+        return result
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether any entry carries a hash."""
+        return any(entry.hashes for entry in self.entries)
+
+    def select(
+        self,
+        request: Request,
+        project: str | None = None,  # noqa: ARG002
+        files_for: Callable[[str], bool] = lambda name: True,  # noqa: ARG005
+    ) -> Selection:
+        """Return the entries whose marker holds; what to select is decided when the file is made."""
+        chosen = [entry for entry in self.entries if holds(entry.marker, request.environment)]
+        names = {entry.name for entry in chosen}
+        index = self.indexes[0] if len(self.indexes) == 1 else ""
+        packages = tuple(
+            LockedPackage(
+                name=entry.name,
+                version=entry.version,
+                kind="registry" if entry.url is None else "git" if entry.url.startswith("git+") else "url",
+                index=index,
+                files=_files(entry),
+                line=entry.line,
+                direct=any(_is_input(via) for via in entry.via),
+                dependencies=tuple(
+                    other.name for other in chosen if entry.name in other.via and other.name in names
+                ),
+            )
+            for entry in sorted(chosen, key=lambda entry: entry.name)
+        )
+        forks = {
+            name: tuple(Fork(version=entry.version, marker=entry.marker) for entry in entries if entry.version)
+            for name, entries in self.by_name.items()
+        }
+        return Selection(packages=packages, forks=forks)
+
+
+def parse_requirements(source: Source) -> RequirementsLock:
+    """Read a requirements file. Raises LockError, with the line, where a line is no locked requirement."""
+    problems: list[Problem] = []
+    entries: list[Entry] = []
+    indexes: list[str] = []
+    for line, text, notes in read_logical_lines(source.text):
+        if found := _INDEX.match(text):
+            indexes.append(found[2])
+        elif text.startswith("-") and not text.startswith(("-e ", "--editable")):
+            if text.startswith(("-r", "--requirement")):
+                problems.append(_unreadable(source, line, text, "a lock file that includes another is not judged"))
+        elif not text.startswith(("-e", "--editable", "./", "../", "/", "file:")) and text != ".":
+            try:
+                entries.append(_entry(line, text, notes))
+            except ValueError as error:
+                problems.append(_unreadable(source, line, text, str(error)))
+    if problems:
+        raise LockError(*problems[:10])
+    return RequirementsLock(
+        source=source, header=_header(source.text), entries=tuple(entries), indexes=tuple(indexes)
+    )
+
+
+def is_derived(text: str) -> bool:
+    """Tell from its header whether a requirements file was exported from another lock file."""
+    header = _header(text)
+    return header is not None and header.is_export
+
+
+def read_logical_lines(text: str) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+    """Yield (line, text without comments, `# via` names) for each requirement or option, continuations joined."""
+    pending: tuple[int, str] | None = None
+    notes: list[str] = []
+    parts: list[str] = []
+    start = 0
+    for number, raw in enumerate(text.split("\n"), 1):
+        stripped = raw.strip()
+        if stripped.startswith("#") and not parts:
+            if pending is not None:
+                notes.extend(_notes(stripped))
+            continue
+        if not stripped and not parts:
+            continue
+        body = re.split(r"(?:^|\s)#", raw, maxsplit=1)[0].rstrip()
+        start = start or number
+        parts.append(body.removesuffix("\\").strip())
+        if body.endswith("\\"):
+            continue
+        if pending is not None:
+            yield (*pending, tuple(notes))
+        pending, notes = (start, " ".join(part for part in parts if part)), []
+        if "# via" in raw:
+            notes.extend(_notes(raw[raw.index("# via") :]))
+        parts, start = [], 0
+    if parts:
+        if pending is not None:
+            yield (*pending, tuple(notes))
+        pending, notes = (start, " ".join(part for part in parts if part)), []
+    if pending is not None and pending[1]:
+        yield (*pending, tuple(notes))
+
+
+def _notes(comment: str) -> Iterator[str]:
+    """Yield the names of one line of a `# via` comment."""
+    for name in comment.lstrip("# ").removeprefix("via").split(","):
+        if name.strip():
+            yield _normalised_note(name.strip())
+
+
+def _normalised_note(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return name if _is_input(name) else canonicalize_name(name)
+
+
+def _is_input(via: str) -> bool:
+    """Tell whether a `# via` note names an input file, not another package."""
+    return "(" in via or via.startswith("-") or via.endswith((".toml", ".txt", ".in")) or ".toml:" in via
+
+
+def _entry(line: int, text: str, notes: tuple[str, ...]) -> Entry:
+    if _CONFLICT.match(text):
+        message = "this is a merge conflict"
+        raise ValueError(message)
+    specification = text.split(" --", 1)[0].strip()
+    requirement = _requirement(specification)
+    hashes = [(found["algorithm"], found["digest"].lower()) for found in _HASH.finditer(text)]
+    version = None
+    if requirement.url is None:
+        pins = [spec for spec in requirement.specifier if spec.operator in ("==", "===")]
+        if len(pins) != 1 or len(requirement.specifier) != 1 or pins[0].version.endswith(".*"):
+            message = "this is no exact version (`name==version`)"
+            raise ValueError(message)
+        version = pins[0].version
+    from packaging.utils import canonicalize_name
+
+    return Entry(
+        name=canonicalize_name(requirement.name),
+        version=version,
+        url=requirement.url,
+        marker=None if requirement.marker is None else str(requirement.marker),
+        hashes=tuple(hashes),
+        via=notes,
+        line=line,
+    )
+
+
+def _requirement(text: str) -> Requirement:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return Requirement(_SPACED_MARKER.sub(" ;", text))
+    except InvalidRequirement as error:
+        message = "this is no PEP 508 requirement"
+        raise ValueError(message) from error
+
+
+def _header(text: str) -> Header | None:
+    for line in text.split("\n", 12)[:12]:
+        if line and not line.startswith("#"):
+            break
+        if command := _COMMAND.match(line):
+            try:
+                arguments = shlex.split(command[1])
+            except ValueError:
+                return None
+            return Header(command=command[1].strip(), arguments=tuple(arguments))
+    return None
+
+
+def _files(entry: Entry) -> tuple[LockedFile, ...]:
+    """Return one file per hash: the format does not say which file a hash belongs to."""
+    return tuple(
+        LockedFile(name="", url=entry.url, hashes={algorithm: digest}) for algorithm, digest in entry.hashes
+    )
+
+
+@lru_cache(maxsize=4096)
+def _marker_holds(marker: str, environment: tuple[tuple[str, str], ...]) -> bool:
+    from packaging.markers import Marker
+
+    return Marker(marker).evaluate(dict(environment))
+
+
+def holds(marker: str | None, environment: Mapping[str, str]) -> bool:
+    """Evaluate a PEP 508 marker; None always holds."""
+    return marker is None or _marker_holds(marker, tuple(sorted(environment.items())))
+
+
+def _unreadable(source: Source, line: int, text: str, why: str) -> Problem:
+    shown = text if len(text) < 60 else f"{text[:57]}..."  # noqa: PLR2004
+    return Problem(
+        code=Code.CP205,
+        what=f"`{source.path}` holds a line that is not a locked requirement",
+        where=Where(path=source.path, line=line),
+        why=f"{why}: `{shown}`",
+        fix=f"make `{source.path}` anew with `pip-compile --generate-hashes` or `uv pip compile --generate-hashes`",
+    )

@@ -1,0 +1,391 @@
+"""Is a requirements file what its tool would still accept for the inputs that its header names?
+
+The format records nothing about its inputs but the command line, so the rule is: every requirement of the inputs
+has a pin that satisfies it, and no pin says that it comes from an input that no longer asks for it. What this
+cannot see (a loosened requirement, another `requires-python`, another index) is in the README.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cudapin.core.fields import name_list
+from cudapin.core.locate import find_line
+from cudapin.core.lock import LockVerdict
+from cudapin.errors import Code, Problem, Where, sort_problems
+from cudapin.locks.requirements import holds, read_logical_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from cudapin.core.config import Variant
+    from cudapin.core.lock import Pyproject, Source
+    from cudapin.locks.requirements import Entry, Header, RequirementsLock
+
+__all__ = ["Inputs", "input_paths", "judge_requirements", "read_command"]
+
+_WITH_VALUE = {
+    "--extra": "extras",
+    "--group": "groups",
+    "--only-group": "groups",
+    "-c": "constraints",
+    "--constraint": "constraints",
+    "--constraints": "constraints",
+    "--override": "constraints",
+    "--overrides": "constraints",
+}
+_OTHER_WITH_VALUE = frozenset(
+    (
+        "-o --output-file -p --python --python-version --python-platform --index-url -i --extra-index-url --index"
+        " --default-index --find-links -f --no-binary --only-binary --upgrade-package -P --exclude-newer --resolution"
+        " --prerelease --fork-strategy --index-strategy --keyring-provider --annotation-style --custom-compile-command"
+        " --unsafe-package --no-emit-package --resolver --cache-dir --pip-args --cert --client-cert --trusted-host"
+        " --config --torch-backend --link-mode --refresh-package --config-setting -C --allow-insecure-host --format"
+        " --build-constraint --build-constraints -b --exclude --excludes --newline"
+    ).split()
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a compile command reads: files (`pyproject.toml`, `*.in`), extras, groups and constraint files."""
+
+    files: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    all_extras: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """One requirement of an input, and where it stands."""
+
+    text: str
+    where: Where
+    is_constraint: bool = False
+
+
+@dataclass(slots=True)
+class _Judge:
+    """The facts of one verdict, gathered step by step."""
+
+    lock: RequirementsLock
+    environment: Mapping[str, str]
+    stale: list[Problem] = field(default_factory=list)
+    unknown: list[Problem] = field(default_factory=list)
+
+    @property
+    def fix(self) -> str:
+        header = self.lock.header
+        return header.command if header else f"make `{self.lock.source.path}` anew with the command that made it"
+
+
+def read_command(header: Header | None) -> Inputs:
+    """Read the inputs off the recorded command line; without one, `pyproject.toml` itself."""
+    found: dict[str, list[str]] = {"files": [], "extras": [], "groups": [], "constraints": []}
+    arguments = list(header.arguments) if header else ["pip-compile", "pyproject.toml"]
+    start = 3 if arguments[:3] == ["uv", "pip", "compile"] or arguments[1:2] == ["-m"] else 1
+    rest = iter(arguments[start:])
+    for argument in rest:
+        option, equals, value = argument.partition("=")
+        if option in _WITH_VALUE:
+            found[_WITH_VALUE[option]].append(value if equals else next(rest, ""))
+        elif option in _OTHER_WITH_VALUE:
+            if not equals:
+                next(rest, "")
+        elif not argument.startswith("-"):
+            found["files"].append(argument)
+    if start == 1 and not found["files"]:
+        found["files"] = ["requirements.in"]
+    return Inputs(
+        files=tuple(found["files"]),
+        extras=tuple(found["extras"]),
+        groups=tuple(found["groups"]),
+        constraints=tuple(found["constraints"]),
+        all_extras="--all-extras" in arguments,
+    )
+
+
+def input_paths(inputs: Inputs) -> tuple[str, ...]:
+    """Return the input files other than `pyproject.toml`: what an sdist has to carry for the verdict."""
+    return tuple(path for path in (*inputs.files, *inputs.constraints) if not _is_pyproject(path))
+
+
+def judge_requirements(
+    lock: RequirementsLock,
+    pyproject: Pyproject,
+    variants: Sequence[Variant],
+    read: Callable[[str], Source | None],
+    environment: Mapping[str, str],
+) -> LockVerdict:
+    """Judge the file for the variants that use it. `read` gives the text of an input file, None if it is missing."""
+    judge = _Judge(lock, environment)
+    if lock.header is not None and lock.header.is_export:
+        return LockVerdict(freshness="unknown", problems=(_derived(lock),))
+    inputs = read_command(lock.header)
+    wanted = list(_wanted(judge, inputs, pyproject, read))
+    _check_variants(judge, inputs, pyproject, variants, lock)
+    for item in wanted:
+        _check_wanted(judge, item)
+    if not judge.unknown:
+        _check_surplus(judge, inputs, wanted)
+    if judge.stale:
+        return LockVerdict(freshness="stale", problems=sort_problems(judge.stale))
+    if judge.unknown:
+        return LockVerdict(freshness="unknown", problems=sort_problems(judge.unknown))
+    return LockVerdict(freshness="fresh")
+
+
+def _is_pyproject(path: str) -> bool:
+    return path.rsplit("/", 1)[-1] == "pyproject.toml"
+
+
+def _wanted(
+    judge: _Judge, inputs: Inputs, pyproject: Pyproject, read: Callable[[str], Source | None]
+) -> Iterator[_Wanted]:
+    for path in inputs.files:
+        if path in ("pyproject.toml", "./pyproject.toml"):
+            yield from _project_requirements(judge, inputs, pyproject)
+        elif _is_pyproject(path) or path.endswith((".py", ".cfg")) or path == ".":
+            judge.unknown.append(_unjudged(judge, f"its input `{path}` is not judged"))
+        else:
+            yield from _file_requirements(judge, path, read, is_constraint=False)
+    for group in inputs.groups:
+        path, colon, name = group.rpartition(":")
+        if colon and path not in ("pyproject.toml", "./pyproject.toml"):
+            judge.unknown.append(_unjudged(judge, f"its group `{group}` is of another project"))
+        else:
+            yield from _group_requirements(judge, pyproject, name)
+    for path in inputs.constraints:
+        yield from _file_requirements(judge, path, read, is_constraint=True)
+
+
+def _project_requirements(judge: _Judge, inputs: Inputs, pyproject: Pyproject) -> Iterator[_Wanted]:
+    project = pyproject.table.get("project", {})
+    dynamic = project.get("dynamic", [])
+    for key in ("dependencies", "optional-dependencies"):
+        if key in dynamic:
+            judge.unknown.append(_unjudged(judge, f"`project.{key}` is dynamic, so what it holds is not in any file"))
+    yield from _listed(project.get("dependencies", []), pyproject, "project", "dependencies")
+    extras: Mapping[str, Any] = project.get("optional-dependencies", {})
+    by_name = {_normalise(extra): extra for extra in extras}
+    chosen = list(by_name) if inputs.all_extras else [_normalise(extra) for extra in inputs.extras]
+    done: set[str] = set()
+    while chosen:
+        extra = chosen.pop(0)
+        if extra in done:
+            continue
+        done.add(extra)
+        if extra not in by_name:
+            if "optional-dependencies" not in dynamic:
+                judge.stale.append(_gone(judge, pyproject, "project.optional-dependencies", extra))
+            continue
+        for item in _listed(extras[by_name[extra]], pyproject, "project", "optional-dependencies", by_name[extra]):
+            chosen.extend(_own_extras(item.text, project.get("name", "")))
+            yield item
+
+
+def _group_requirements(judge: _Judge, pyproject: Pyproject, group: str) -> Iterator[_Wanted]:
+    groups: Mapping[str, Any] = pyproject.table.get("dependency-groups", {})
+    by_name = {_normalise(name): name for name in groups}
+    todo, done = [_normalise(group)], set[str]()
+    while todo:
+        name = todo.pop(0)
+        if name in done:
+            continue
+        done.add(name)
+        if name not in by_name:
+            judge.stale.append(_gone(judge, pyproject, "dependency-groups", name))
+            continue
+        items = groups[by_name[name]]
+        for item in items if isinstance(items, list) else []:
+            if isinstance(item, dict) and isinstance(item.get("include-group"), str):
+                todo.append(_normalise(item["include-group"]))
+        yield from _listed(items, pyproject, "dependency-groups", by_name[name])
+
+
+def _listed(items: object, pyproject: Pyproject, *key: str) -> Iterator[_Wanted]:
+    where = Where(
+        path=pyproject.source.path, line=find_line(pyproject.source.text, *key), key=".".join(key)
+    )
+    for item in items if isinstance(items, list) else []:
+        if isinstance(item, str):
+            yield _Wanted(text=item, where=where)
+
+
+def _file_requirements(
+    judge: _Judge, path: str, read: Callable[[str], Source | None], *, is_constraint: bool, depth: int = 0
+) -> Iterator[_Wanted]:
+    source = read(path) if depth < 10 else None  # noqa: PLR2004
+    if source is None:
+        judge.unknown.append(_unjudged(judge, f"its input `{path}` is missing"))
+        return
+    for line, text, _ in read_logical_lines(source.text):
+        if text.startswith(("-r ", "-c ", "--requirement ", "--constraint ")):
+            option, _, name = text.partition(" ")
+            nested = _beside(path, name.strip())
+            yield from _file_requirements(
+                judge, nested, read, is_constraint=is_constraint or option in ("-c", "--constraint"), depth=depth + 1
+            )
+        elif text.startswith(("-e", ".", "/")):
+            judge.unknown.append(_unjudged(judge, f"its input `{path}` holds the local directory `{text}`"))
+        elif not text.startswith("-"):
+            yield _Wanted(
+                text=text.split(" --", 1)[0], where=Where(path=path, line=line), is_constraint=is_constraint
+            )
+
+
+def _beside(path: str, name: str) -> str:
+    folder = path.rpartition("/")[0]
+    return f"{folder}/{name}" if folder else name
+
+
+def _check_wanted(judge: _Judge, item: _Wanted) -> None:
+    """One requirement: a pin of that name exists where it is needed, and satisfies it."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        wanted = Requirement(item.text)
+    except InvalidRequirement:
+        judge.unknown.append(_unjudged(judge, f"`{item.text}` in `{item.where}` is no PEP 508 requirement"))
+        return
+    if not holds(None if wanted.marker is None else str(wanted.marker), {"extra": "", **judge.environment}):
+        return
+    name = _normalise(wanted.name)
+    entries = judge.lock.by_name.get(name, [])
+    here = [entry for entry in entries if holds(entry.marker, judge.environment)]
+    if not here:
+        if not item.is_constraint and not _is_own(judge, name):
+            judge.stale.append(_stale(judge, item, None, f"wanted `{item.text}`, the lock has no `{name}`"))
+        return
+    for entry in here:
+        if wanted.url is not None and _plain(wanted.url) != _plain(entry.url or ""):
+            found = entry.url or entry.version
+            judge.stale.append(_stale(judge, item, entry, f"wanted `{item.text}`, the lock has `{found}`"))
+        elif entry.version is not None and not wanted.specifier.contains(entry.version, prereleases=True):
+            judge.stale.append(_stale(judge, item, entry, f"wanted `{item.text}`, the lock has `{entry.version}`"))
+
+
+def _is_own(judge: _Judge, name: str) -> bool:
+    """Tell whether a name is the project's own, as in `demo[extra]` inside another extra."""
+    return any(f"{name} (" in note.lower() for entry in judge.lock.entries for note in entry.via)
+
+
+def _check_variants(
+    judge: _Judge, inputs: Inputs, pyproject: Pyproject, variants: Sequence[Variant], lock: RequirementsLock
+) -> None:
+    """The extras and groups that select a variant must be among those the file was compiled with."""
+    if lock.header is None:
+        return
+    extras = {_normalise(extra) for extra in inputs.extras}
+    groups = {_normalise(group.rpartition(":")[2]) for group in inputs.groups}
+    for variant in variants:
+        missing = [f"--extra {extra}" for extra in variant.extra or () if extra not in extras and not inputs.all_extras]
+        missing += [f"--group {group}" for group in variant.group or () if group not in groups]
+        if missing:
+            judge.stale.append(
+                Problem(
+                    code=Code.CP201,
+                    what=f"`{lock.source.path}` was not made for variant `{variant.name}`",
+                    where=Where(
+                        path=pyproject.source.path,
+                        line=find_line(pyproject.source.text, "tool", "cudapin", "variants", variant.name),
+                        key=f"tool.cudapin.variants.{variant.name}",
+                    ),
+                    why=f"wanted {name_list(missing)} in its command, found `{lock.header.command}`",
+                    fix=f"{lock.header.command} {' '.join(missing)}",
+                )
+            )
+
+
+def _check_surplus(judge: _Judge, inputs: Inputs, wanted: list[_Wanted]) -> None:
+    """No pin may say that it comes from an input that no longer asks for it."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    names = set()
+    for item in wanted:
+        try:
+            names.add(_normalise(Requirement(item.text).name))
+        except InvalidRequirement:
+            return
+    origins = ("pyproject.toml", *(path for path in inputs.files if path not in inputs.constraints))
+    for entry in judge.lock.entries:
+        notes = [note for note in entry.via if any(origin in note for origin in origins)]
+        asked = [note for note in notes if "constraint" not in note and not note.startswith("-c")]
+        if asked and entry.name not in names:
+            judge.stale.append(
+                Problem(
+                    code=Code.CP201,
+                    what=f"`{judge.lock.source.path}` pins `{entry.name}`, which nothing asks for any more",
+                    where=Where(path=judge.lock.source.path, line=entry.line),
+                    why=f"the lock says `via {asked[0]}`, where `{entry.name}` no longer stands",
+                    fix=judge.fix,
+                )
+            )
+
+
+def _stale(judge: _Judge, item: _Wanted, entry: Entry | None, why: str) -> Problem:
+    lock = judge.lock.source.path
+    place = "" if entry is None else f" at {lock}:{entry.line}"
+    return Problem(
+        code=Code.CP201,
+        what=f"`{lock}` does not pin what `{item.where.key or item.where.path}` asks for",
+        where=item.where,
+        why=f"{why}{place}",
+        fix=judge.fix,
+    )
+
+
+def _gone(judge: _Judge, pyproject: Pyproject, key: str, name: str) -> Problem:
+    return Problem(
+        code=Code.CP201,
+        what=f"`{judge.lock.source.path}` was made with `{name}`, which `{key}` no longer has",
+        where=Where(path=pyproject.source.path, line=find_line(pyproject.source.text, *key.split(".")), key=key),
+        why=f"its command names `{name}`, and `{key}` does not",
+        fix=f"make it anew without `{name}`, or put `{name}` back",
+    )
+
+
+def _derived(lock: RequirementsLock) -> Problem:
+    command = lock.header.command if lock.header else ""
+    return Problem(
+        code=Code.CP206,
+        what=f"whether `{lock.source.path}` is fresh cannot be told",
+        where=Where(path=lock.source.path, line=1),
+        why=f"it was exported from another lock file by `{command}`, and is not judged by itself",
+        fix="name the lock file it was exported from in `tool.cudapin.lock`",
+    )
+
+
+def _unjudged(judge: _Judge, why: str) -> Problem:
+    return Problem(
+        code=Code.CP206,
+        what=f"whether `{judge.lock.source.path}` is fresh cannot be told",
+        where=Where(path=judge.lock.source.path, line=1),
+        why=why,
+        fix=f"{judge.fix}, then build with `CUDAPIN_ALLOW=CP206`",
+    )
+
+
+def _own_extras(text: str, project: str) -> list[str]:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        return []
+    if _normalise(requirement.name) != _normalise(project):
+        return []
+    return [_normalise(extra) for extra in requirement.extras]
+
+
+def _plain(url: str) -> str:
+    return url.partition("#")[0]
+
+
+def _normalise(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)

@@ -1,0 +1,304 @@
+"""Requirements as uv compares them: from the text in a project file, through `tool.uv.sources`, to one value.
+
+This is what `uv-distribution` calls lowering: each requirement becomes one `UvRequirement` per source that applies
+to it, plus one for the part of its marker that no source covers.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING, Any
+
+from cudapin.core.index import strip_credentials
+from cudapin.core.markers import (
+    TRUE,
+    Clause,
+    are_equivalent,
+    conjunction,
+    is_possible,
+    negation,
+    parse_marker,
+    render_marker,
+)
+from cudapin.core.python import parse_python_range
+from cudapin.locks.uv_model import UvRequirement
+from cudapin.locks.uv_project import Declared, UnjudgeableError, normalise_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from packaging.requirements import Requirement
+
+    from cudapin.core.markers import Marker
+    from cudapin.core.python import PythonRange
+    from cudapin.locks.uv_project import UvProject, UvWorkspace
+
+__all__ = ["differing_names", "find_path", "lower_requirement", "parse_requirement", "render_requirement"]
+
+_ARCHIVE = re.compile(r"\.(?:whl|zip|tar\.\w+|tgz|tbz|txz|tlz)$")
+_GIT_REFERENCES = ("branch", "tag", "rev")
+
+
+def parse_requirement(declared: Declared) -> Requirement:
+    """Read the text of a requirement; raise UnjudgeableError where `packaging` cannot."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    # `name @ url;marker` is read by uv, while the grammar of PEP 508 wants a space there.
+    text = re.sub(r"(@[^;]*[^\s;]);", r"\1 ;", declared.text, count=1)
+    try:
+        return Requirement(text)
+    except (InvalidRequirement, RecursionError) as error:
+        raise UnjudgeableError(f"`{strip_credentials(declared.text)}` is no requirement", *declared.key) from error
+
+
+def lower_requirement(
+    declared: Declared, project: UvProject, workspace: UvWorkspace, python: PythonRange
+) -> Iterator[UvRequirement]:
+    """Yield what uv makes of a declared requirement of a project, sources applied."""
+    requirement = parse_requirement(declared)
+    name = normalise_name(requirement.name)
+    marker = _declared_marker(declared, requirement)
+    plain = UvRequirement(
+        name=name,
+        extras=frozenset(map(normalise_name, requirement.extras)),
+        specifier=str(requirement.specifier),
+        marker=marker,
+        source=None if requirement.url is None else _url_source(requirement.url, declared),
+    )
+    sources, owner = _find_sources(name, project, workspace)
+    applicable = [source for source in sources if _applies(source, declared)]
+    rest = marker
+    for source in applicable:
+        scope = parse_marker(source["marker"]) if isinstance(source.get("marker"), str) else TRUE
+        rest = conjunction(rest, negation(scope))
+        found = _with_source(plain, source, conjunction(marker, scope), owner, project, workspace)
+        if is_possible(found.marker):
+            yield found
+    if not applicable or is_possible(rest):
+        yield _replace(plain, marker=rest)
+
+
+def _replace(requirement: UvRequirement, **changes: Any) -> UvRequirement:
+    from dataclasses import replace
+
+    return replace(requirement, **changes)
+
+
+def _declared_marker(declared: Declared, requirement: Requirement) -> Marker:
+    parts = [parse_marker(str(requirement.marker)) if requirement.marker else TRUE]
+    for specifier in declared.python:
+        span = parse_python_range(specifier)
+        if span is None:
+            raise UnjudgeableError(f"`{specifier}` is no version specifier", "tool", "uv", "dependency-groups")
+        parts += [parse_marker(text) for text in _python_clauses(span)]
+    if declared.extra is not None:
+        parts.append(Clause("extra", "==", declared.extra))
+    return conjunction(*parts)
+
+
+def _python_clauses(span: PythonRange) -> Iterator[str]:
+    for part in filter(None, str(span).replace("any", "").split(",")):
+        op, bound = re.split(r"(?<=[<>=])(?=\d)", part)
+        yield f"python_full_version {op} '{bound}'"
+
+
+def _find_sources(
+    name: str, project: UvProject, workspace: UvWorkspace
+) -> tuple[tuple[Mapping[str, Any], ...], UvProject]:
+    """Return the sources of a name and the project whose file has them: its own, else the workspace root's."""
+    if name in project.sources:
+        return project.sources[name], project
+    if project in workspace.path_dependencies:
+        return (), project
+    return workspace.root.sources.get(name, ()), workspace.root
+
+
+def _applies(source: Mapping[str, Any], declared: Declared) -> bool:
+    return all(
+        scope is None or (isinstance(scope, str) and normalise_name(scope) == actual)
+        for scope, actual in ((source.get("extra"), declared.extra), (source.get("group"), declared.group))
+    )
+
+
+def _with_source(
+    plain: UvRequirement,
+    source: Mapping[str, Any],
+    marker: Marker,
+    owner: UvProject,
+    project: UvProject,
+    workspace: UvWorkspace,
+) -> UvRequirement:
+    if "index" in source:
+        conflict = None
+        if "extra" in source or "group" in source:
+            extra, group = (normalise_name(str(source.get(key) or "")) for key in ("extra", "group"))
+            conflict = (project.name or "", extra, "" if extra else group)
+        address = _index_url(str(source["index"]), plain.name, project, workspace)
+        return _replace(plain, marker=marker, source=("index", address), conflict=conflict)
+    return _replace(plain, marker=marker, specifier="", source=_direct_source(plain, source, owner, workspace))
+
+
+def _index_url(name: str, package: str, project: UvProject, workspace: UvWorkspace) -> str:
+    for owner in (project, workspace.root):
+        for index in owner.get(list, "tool", "uv", "index") or []:
+            if isinstance(index, dict) and index.get("name") == name and isinstance(index.get("url"), str):
+                url = strip_credentials(index["url"])
+                return url if "://" in url else f"file:{_join(owner.directory, url)}"
+    raise UnjudgeableError(f"the index `{name}` is not declared", "tool", "uv", "sources", package)
+
+
+def _direct_source(
+    plain: UvRequirement, source: Mapping[str, Any], owner: UvProject, workspace: UvWorkspace
+) -> tuple[str, str]:
+    if isinstance(source.get("git"), str):
+        return ("git", _git_address(source["git"], source))
+    if isinstance(source.get("url"), str):
+        return ("url", _with_subdirectory(strip_credentials(source["url"]), source.get("subdirectory")))
+    if source.get("workspace") is True and plain.name in workspace.members:
+        member = workspace.members[plain.name]
+        return (workspace.source_kind(member), _join(".", member.directory))
+    if isinstance(source.get("path"), str):
+        return _path_source(source, owner, workspace)
+    raise UnjudgeableError("its source is of no known kind", "tool", "uv", "sources", plain.name)
+
+
+def _path_source(source: Mapping[str, Any], owner: UvProject, workspace: UvWorkspace) -> tuple[str, str]:
+    path = _join(owner.directory, source["path"])
+    if _ARCHIVE.search(path):
+        return ("path", path)
+    if source.get("editable") is True:
+        return ("editable", path)
+    is_package = source.get("package")
+    if is_package is None:
+        target = find_path(workspace, path)
+        is_package = target is None or target.is_package(is_required=True)
+    return ("directory" if is_package else "virtual", path)
+
+
+def find_path(workspace: UvWorkspace, path: str) -> UvProject | None:
+    """Return the member or path dependency in a directory relative to the workspace root."""
+    projects = (*workspace.members.values(), *workspace.path_dependencies)
+    return next((project for project in projects if _join(".", project.directory) == path), None)
+
+
+def _join(directory: str, path: str) -> str:
+    return posixpath.normpath(posixpath.join(directory, path.replace("\\", "/")))
+
+
+def _with_subdirectory(url: str, subdirectory: object) -> str:
+    return f"{url}#subdirectory={subdirectory}" if subdirectory else url
+
+
+def _git_address(url: str, parts: Mapping[str, Any]) -> str:
+    """Return the address with its parts in one order; uv writes them as a query."""
+    address = strip_credentials(url).removeprefix("git+").partition("#")[0].partition("?")[0]
+    kept = [f"{key}={parts[key]}" for key in ("path", "subdirectory", *_GIT_REFERENCES) if parts.get(key)]
+    return f"{address}?{'&'.join([*kept, *(['lfs=true'] if parts.get('lfs') in {True, 'true'} else [])])}"
+
+
+def _url_source(url: str, declared: Declared) -> tuple[str, str]:
+    """Return the source of `name @ url`."""
+    if url.startswith("git+"):
+        address, _, fragment = url.removeprefix("git+").partition("#")
+        parts: dict[str, str] = dict(item.split("=", 1) for item in fragment.split("&") if "=" in item)
+        at = address.rfind("@")
+        if at > address.rfind("/") and at > address.find("://") + 2:
+            address, parts["rev"] = address[:at], address[at + 1 :]
+        return ("git", _git_address(address, parts))
+    if url.startswith(("http://", "https://")):
+        address, _, fragment = url.partition("#")
+        found = re.search(r"subdirectory=([^&]*)", fragment)
+        return ("url", _with_subdirectory(strip_credentials(address), found[1] if found else None))
+    raise UnjudgeableError(f"`{strip_credentials(url)}` cannot be compared with what uv records", *declared.key)
+
+
+def _comparable_source(source: tuple[str, str] | None) -> tuple[str, str] | None:
+    if source is None:
+        return None
+    kind, value = source
+    if kind == "git":
+        address, _, query = value.partition("#")[0].partition("?")
+        parts = dict(item.split("=", 1) for item in query.split("&") if "=" in item)
+        from urllib.parse import unquote_plus
+
+        return (kind, _git_address(address, {key: unquote_plus(part) for key, part in parts.items()}))
+    if kind in {"index", "url"}:
+        return (kind, strip_credentials(value))
+    return (kind, _join(".", value))
+
+
+def _comparable_specifier(specifier: str) -> frozenset[tuple[str, str]]:
+    """Return the clauses of a specifier in canonical spelling, without order (`2.30` is `2.30.0`)."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.utils import canonicalize_version
+
+    try:
+        clauses = SpecifierSet(specifier)
+    except InvalidSpecifier:
+        return frozenset({("", specifier)})
+    return frozenset((clause.operator, canonicalize_version(clause.version)) for clause in clauses)
+
+
+def _comparable(requirement: UvRequirement) -> tuple[object, ...]:
+    return (
+        requirement.extras,
+        _comparable_specifier(requirement.specifier),
+        _comparable_source(requirement.source),
+        requirement.conflict,
+    )
+
+
+def _is_same(wanted: UvRequirement, found: UvRequirement, members: Mapping[str, object], python: PythonRange) -> bool:
+    """Tell whether uv takes both for the same requirement."""
+    if wanted.name in members and None in (wanted.source, found.source) and wanted.source != found.source:
+        # What a member requires of another is recorded with its directory or, by some versions of uv, plainly.
+        wanted, found = (_replace(item, source=None, specifier="") for item in (wanted, found))
+    if _is_local_index(wanted) and _is_local_index(found):
+        if not _same_local_index(wanted, found):
+            return False
+        wanted, found = (_replace(item, source=None) for item in (wanted, found))
+    return _comparable(wanted) == _comparable(found) and are_equivalent(wanted.marker, found.marker, python)
+
+
+def _is_local_index(requirement: UvRequirement) -> bool:
+    return requirement.source is not None and requirement.source[1].startswith("file:")
+
+
+def _same_local_index(wanted: UvRequirement, found: UvRequirement) -> bool:
+    """Compare directories by what is known without this machine: uv records them with their absolute path."""
+    paths = [
+        re.sub(r"^(?:\.\./)+|^/", "", (requirement.source or ("", ""))[1].removeprefix("file://").removeprefix("file:"))
+        for requirement in (wanted, found)
+    ]
+    return paths[0] == paths[1] or paths[1].endswith("/" + paths[0])
+
+
+def differing_names(
+    wanted: Iterable[UvRequirement],
+    found: Iterable[UvRequirement],
+    members: Mapping[str, object],
+    python: PythonRange,
+) -> dict[str, tuple[list[UvRequirement], list[UvRequirement]]]:
+    """Return, for each name whose requirements differ, those wanted and not found, and the other way round."""
+    by_name: dict[str, tuple[list[UvRequirement], list[UvRequirement]]] = {}
+    for side, requirements in enumerate((wanted, found)):
+        for requirement in requirements:
+            by_name.setdefault(requirement.name, ([], []))[side].append(requirement)
+    differing = {}
+    for name, (ours, theirs) in sorted(by_name.items()):
+        missing = [a for a in ours if not any(_is_same(a, b, members, python) for b in theirs)]
+        surplus = [b for b in theirs if not any(_is_same(a, b, members, python) for a in ours)]
+        if missing or surplus:
+            differing[name] = (missing, surplus)
+    return differing
+
+
+def render_requirement(requirement: UvRequirement) -> str:
+    """Return the requirement as text for a message, without credentials."""
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    text = f"{requirement.name}{extras}{requirement.specifier}"
+    if requirement.source is not None:
+        kind, value = requirement.source
+        text += f" from {kind} {strip_credentials(value)}"
+    return text if requirement.marker == TRUE else f"{text}; {render_marker(requirement.marker)}"

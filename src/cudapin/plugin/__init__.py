@@ -1,0 +1,1 @@
+"""What hatchling loads: thin hooks that read, call the rules and write."""

@@ -1,0 +1,29 @@
+"""The only place where a CudapinError becomes the end of a build: our text, an exit code, no traceback."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cudapin.core.verdict import render_problems
+from cudapin.errors import CudapinError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hatchling.bridge.app import Application
+
+__all__ = ["refusing"]
+
+
+@contextmanager
+def refusing(app: Application, undo: Callable[[], None]) -> Iterator[None]:
+    """Turn a CudapinError into `app.abort`, after `undo` has removed what the build left."""
+    try:
+        yield
+    except CudapinError as error:
+        undo()
+        app.abort(render_problems(error.problems), code=error.exit_code)
+    except BaseException:
+        undo()
+        raise

@@ -1,0 +1,291 @@
+"""The build hook: refuses a wheel or an sdist that would lie, and stamps a wheel that would not."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hatchling.builders.config import BuilderConfig
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+from cudapin.core.verdict import render_problem
+from cudapin.errors import Code, CudapinError, Problem, Refusal
+from cudapin.plugin.boundary import refusing
+from cudapin.plugin.variables import (
+    export_flags,
+    export_toolkit,
+    export_variant,
+    requested_variant,
+    user_environ,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cudapin.building import Judgement
+    from cudapin.core.select import Choice
+    from cudapin.gate import Gate
+
+__all__ = ["CudapinBuildHook"]
+
+
+class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
+    """`[tool.hatch.build.hooks.cudapin]`, the last among a project's build hooks."""
+
+    PLUGIN_NAME = "cudapin"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Tell the other hooks which variant is built, before any of them runs; what is wrong is said later."""
+        super().__init__(*args, **kwargs)
+        self._gate: Gate | None = None
+        self._temporary: list[Path] = []
+        self._kept: list[tuple[Path, Path]] = []
+        self._tags: tuple[object, ...] = ()
+        if self.target_name == "wheel":
+            try:
+                self._export()
+            except CudapinError:
+                return
+
+    def dependencies(self) -> list[str]:
+        """Return the locked build requirements of the variant; none where the lock cannot be used."""
+        if self.target_name != "wheel":
+            return []
+        try:
+            gate, choice = self._open()
+            if gate is None or choice is None:
+                return []
+            from cudapin.building import locked_build_requirements
+
+            return [str(item) for item in locked_build_requirements(gate, choice.variant)]
+        except CudapinError:
+            return []
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Judge what is about to be built, then stamp it."""
+        if self.target_name == "sdist":
+            with refusing(self.app, self._clean_up):
+                self._initialize_sdist(build_data)
+        elif self.target_name == "wheel":
+            with refusing(self.app, self._clean_up):
+                self._initialize_wheel(version, build_data)
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Refuse a wheel whose tag another hook changed after it was judged; remove temporary files."""
+        with refusing(self.app, lambda: self._take_back(Path(artifact_path))):
+            if self.target_name == "wheel" and version == "standard" and self._tags:
+                self._check_order(build_data)
+        self._clean_up()
+
+    # Steps
+
+    def _open(self) -> tuple[Gate | None, Choice | None]:
+        """Return the gate and the variant; (None, None) where `CUDAPIN=off`."""
+        from cudapin.gate import is_off, open_gate
+
+        environ = user_environ()
+        if is_off(environ):
+            return None, None
+        if self._gate is None:
+            self._gate = open_gate(Path(self.root), environ)
+        return self._gate, self._gate.choose(requested_variant())
+
+    def _export(self) -> None:
+        gate, choice = self._open()
+        if gate is None:
+            return
+        toolkit = None
+        if choice is not None:
+            from cudapin.adapters.buildenv import find_distributions, join_toolkit
+            from cudapin.building import locked_build_requirements
+
+            export_variant(choice.variant)
+            requirements = locked_build_requirements(gate, choice.variant)
+            if requirements and choice.variant.cuda:
+                installed = find_distributions()
+                names = [item.package.name for item in requirements if item.package.name in installed]
+                toolkit = join_toolkit(installed[name] for name in names)
+            if toolkit is not None:
+                export_toolkit(toolkit, temporary=toolkit.name.startswith("cudapin-toolkit-"))
+        export_flags(Path(self.root), toolkit)
+
+    def _initialize_sdist(self, build_data: dict[str, Any]) -> None:
+        from cudapin.building import judge_sdist, seal_sdist
+        from cudapin.core.seal import SEAL_NAME, render_seal
+
+        gate, _ = self._open_neutral()
+        if gate is None:
+            return
+        judgement = judge_sdist(gate)
+        self._report(judgement)
+        judgement.refuse()
+        seal, carried = seal_sdist(gate, judgement)
+        build_data["force_include"].update(carried)
+        build_data["force_include"][self._write(SEAL_NAME, render_seal(seal))] = SEAL_NAME
+
+    def _open_neutral(self) -> tuple[Gate | None, None]:
+        from cudapin.gate import is_off, open_gate
+
+        environ = user_environ()
+        if is_off(environ):
+            self.app.display_warning("cudapin: CUDAPIN=off: this sdist is not judged")
+            return None, None
+        return open_gate(Path(self.root), environ), None
+
+    def _initialize_wheel(self, version: str, build_data: dict[str, Any]) -> None:
+        from cudapin.building import empty_record, judge_wheel
+
+        if version != "standard":
+            self._warn_editable()
+            return
+        gate, choice = self._open()
+        if gate is None:
+            self.app.display_warning("cudapin: CUDAPIN=off: no gate, no stamp, a plain wheel")
+            self._add_record(build_data, {**empty_record(), "settings": {"CUDAPIN": "off"}})
+            return
+        compiled = _is_compiled(build_data)
+        judgement = judge_wheel(gate, choice, compiled=compiled)
+        self._announce(choice)
+        self._report(judgement)
+        judgement.refuse()
+        if choice is not None:
+            self._stamp(gate, choice, judgement, build_data, compiled=compiled)
+        self._tags = _tag_data(build_data)
+        self._keep_older()
+
+    def _stamp(
+        self, gate: Gate, choice: Choice, judgement: Judgement, build_data: dict[str, Any], *, compiled: bool
+    ) -> None:
+        import hatchling.__about__
+
+        from cudapin.building import plan_wheel
+        from cudapin.plugin.project_table import metadata_of_project, restamp
+
+        config = self.build_config
+        for read_first in ("include_spec", "exclude_spec", "packages", "only_include"):
+            getattr(config, read_first)  # file selection goes by the project's own name, which the stamp may change
+        plan = plan_wheel(
+            gate,
+            choice,
+            metadata_of_project(self.metadata),
+            judgement,
+            compiled=compiled,
+            hatchling=hatchling.__about__.__version__,
+        )
+        restamp(self.metadata, plan.metadata)
+        if plan.platforms is not None:
+            build_data["tag"] = self._tag(build_data, plan.platforms)
+        if choice.variant.cuda:
+            build_data["pure_python"] = False
+        self._add_record(build_data, plan.record)
+
+    def _tag(self, build_data: dict[str, Any], platforms: tuple[str, ...]) -> str:
+        """Return the tag that the build would have had, with other platforms."""
+        builder = self.build_config.builder
+        inferred = builder.get_best_matching_tag() if build_data["infer_tag"] else builder.get_default_tag()  # type: ignore[attr-defined]
+        python, abi, _ = str(build_data.get("tag") or inferred).split("-", 2)
+        return f"{python}-{abi}-{'.'.join(platforms)}"
+
+    def _warn_editable(self) -> None:
+        """Say what would refuse a wheel. uv builds editables while it locks, so a refusal here could not be mended."""
+        from cudapin.building import judge_wheel
+
+        try:
+            gate, choice = self._open()
+            if gate is not None:
+                judgement = judge_wheel(gate, choice, compiled=False)
+                self._report(judgement)
+                problems = judgement.errors
+            else:
+                problems = ()
+        except CudapinError as error:
+            problems = error.problems
+        for problem in problems:
+            text = render_problem(problem).replace("error[", "warning[", 1)
+            self.app.display_warning(f"{text}\n  note: an editable build is never refused; a wheel would be")
+
+    def _announce(self, choice: Choice | None) -> None:
+        if choice is not None:
+            cuda = ", ".join(str(item) for item in choice.variant.cuda)
+            self.app.display_info(
+                f"cudapin: variant {choice.variant.name} ({f'CUDA {cuda}' if cuda else 'no CUDA'}; {choice.why})"
+            )
+
+    def _report(self, judgement: Judgement) -> None:
+        for problem in judgement.warnings:
+            self.app.display_warning(render_problem(problem))
+        for problem, waiver in judgement.accepted:
+            self.app.display_warning(f"cudapin: waived {problem.code.name}: {problem.what} ({waiver.reason})")
+
+    def _check_order(self, build_data: dict[str, Any]) -> None:
+        if _tag_data(build_data) == self._tags:
+            return
+        hooks = [name for name in build_data.get("build_hooks", ()) if name != self.PLUGIN_NAME]
+        raise Refusal(
+            Problem(
+                code=Code.CP111,
+                what="another build hook changed the wheel tag after `cudapin` had judged the wheel",
+                why=f"`cudapin` must run last; the other hooks are {', '.join(f'`{name}`' for name in hooks)}",
+                fix="put `[tool.hatch.build.targets.wheel.hooks.cudapin]` after the tables of the other hooks",
+            )
+        )
+
+    # Files that do not outlive the build
+
+    def _write(self, name: str, text: str) -> str:
+        directory = Path(tempfile.mkdtemp(prefix="cudapin-"))
+        self._temporary.append(directory)
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        path = directory / name
+        path.write_text(text, encoding="utf-8", newline="\n")
+        return str(path)
+
+    def _add_record(self, build_data: dict[str, Any], record: Mapping[str, Any]) -> None:
+        from cudapin.core.stamp import RECORD_NAME, render_record
+
+        build_data["extra_metadata"][self._write(RECORD_NAME, render_record(record))] = RECORD_NAME
+
+    def _keep_older(self) -> None:
+        """Keep a second name for each wheel that this build could replace: a late refusal puts it back."""
+        directory = Path(self.directory)
+        if not directory.is_dir():
+            return
+        prefix = f"{self.build_config.builder.normalize_file_name_component(self.metadata.core.name)}-"
+        older = [path for path in directory.glob("*.whl") if path.name.startswith(prefix)]
+        if older:
+            kept = Path(tempfile.mkdtemp(prefix=".cudapin-", dir=directory))
+            self._temporary.append(kept)
+            atexit.register(shutil.rmtree, kept, ignore_errors=True)
+            for path in older:
+                try:
+                    os.link(path, kept / path.name)
+                except OSError:
+                    shutil.copy2(path, kept / path.name)
+                self._kept.append((path, kept / path.name))
+
+    def _take_back(self, artifact: Path) -> None:
+        """Remove a refused wheel; a wheel of the same name from before is put back."""
+        artifact.unlink(missing_ok=True)
+        for path, kept in self._kept:
+            if path == artifact:
+                kept.replace(path)
+        self._clean_up()
+
+    def _clean_up(self) -> None:
+        for directory in self._temporary:
+            shutil.rmtree(directory, ignore_errors=True)
+        self._temporary.clear()
+
+
+def _is_compiled(build_data: dict[str, Any]) -> bool:
+    """Tell from what the hooks before said whether the wheel holds compiled files."""
+    tag = build_data.get("tag")
+    return bool(build_data["infer_tag"] or not build_data["pure_python"] or (tag and not tag.endswith("-none-any")))
+
+
+def _tag_data(build_data: dict[str, Any]) -> tuple[object, ...]:
+    return (build_data["infer_tag"], build_data["pure_python"], build_data.get("tag"))

@@ -1,0 +1,61 @@
+"""The metadata hook: keeps metadata-only reads of a dynamic project in agreement with the wheel that follows."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+from cudapin.errors import CudapinError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+__all__ = ["CudapinMetadataHook"]
+
+
+class CudapinMetadataHook(MetadataHookInterface):
+    """`[tool.hatch.metadata.hooks.cudapin]`. It never refuses: what is wrong is said by the build hook."""
+
+    PLUGIN_NAME = "cudapin"
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Stamp the metadata where a front end asks for a wheel's metadata alone, and nowhere else."""
+        if not _is_wheel_metadata_read(sys._getframe()):  # noqa: SLF001
+            return
+        try:
+            stamp_table(Path(self.root), metadata)
+        except CudapinError:
+            return
+
+
+def stamp_table(root: Path, metadata: dict[str, Any]) -> None:
+    """Stamp a `[project]` table in place as the wheel's metadata will be. Raises CudapinError where it cannot."""
+    from cudapin.adapters.project import has_build_hook
+    from cudapin.building import plan_metadata
+    from cudapin.gate import is_off, open_gate
+    from cudapin.plugin.project_table import metadata_of_table, update_table
+    from cudapin.plugin.variables import requested_variant
+
+    gate = open_gate(root, os.environ)
+    if is_off(os.environ) or not has_build_hook(gate.project, os.environ):
+        return
+    choice = gate.choose(requested_variant())
+    if choice is not None and "version" in metadata:
+        update_table(metadata, plan_metadata(gate, choice.variant, metadata_of_table(metadata)))
+
+
+def _is_wheel_metadata_read(frame: FrameType | None) -> bool:
+    """Tell whether the PEP 517 hook `prepare_metadata_for_build_wheel` is running.
+
+    hatchling tells a metadata hook neither the target nor the caller, and sdists, editables and version queries
+    must not be stamped: only the call stack knows.
+    """
+    while frame is not None:
+        if frame.f_code.co_name == "prepare_metadata_for_build_wheel":
+            return True
+        frame = frame.f_back
+    return False

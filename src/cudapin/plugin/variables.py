@@ -1,0 +1,97 @@
+"""What the build tells other hooks, compilers and build systems through environment variables."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import sysconfig
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from cudapin.core.config import Variant
+
+__all__ = ["export_flags", "export_toolkit", "export_variant", "requested_variant", "user_environ"]
+
+_ours: dict[str, tuple[str | None, str]] = {}
+"""For each variable that was set here: what the user had in it, and what it was set to."""
+
+_TOOLKIT = ("CUDA_HOME", "CUDA_PATH", "CUDAToolkit_ROOT")
+
+
+def requested_variant() -> str | None:
+    """Return the variant that the user asks for, not the one that an earlier hook wrote down."""
+    return user_environ().get("CUDAPIN_VARIANT") or None
+
+
+def user_environ() -> Mapping[str, str]:
+    """Return the environment as the user made it, without what was set here."""
+    environ = dict(os.environ)
+    for name, (before, after) in _ours.items():
+        if environ.get(name) == after:
+            if before is None:
+                del environ[name]
+            else:
+                environ[name] = before
+    return environ
+
+
+def export_variant(variant: Variant) -> None:
+    """Set `CUDAPIN_VARIANT` and `CUDAPIN_CUDA_VERSION`, and the architectures where the variant declares some."""
+    _set("CUDAPIN_VARIANT", variant.name)
+    _set("CUDAPIN_CUDA_VERSION", str(variant.cuda[0]) if len(variant.cuda) == 1 else "")
+    if variant.arch:
+        _set_default("TORCH_CUDA_ARCH_LIST", ";".join(arch.replace("+ptx", "+PTX") for arch in variant.arch))
+        _set_default("CUDAARCHS", ";".join(_cmake_architectures(variant.arch)))
+
+
+def export_toolkit(root: Path, *, temporary: bool) -> None:
+    """Point the usual variables at a toolkit, where the user named none; a temporary one is removed at exit."""
+    if temporary:
+        atexit.register(shutil.rmtree, root, ignore_errors=True)
+    for name in _TOOLKIT:
+        _set_default(name, str(root))
+    compiler = root / "bin" / "nvcc"
+    if compiler.is_file():
+        _set_default("CUDACXX", str(compiler))
+
+
+def export_flags(root: Path, toolkit: Path | None) -> None:
+    """Make compilers forget directories: the project, the build environment and the toolkit.
+
+    The options go where the user has some already, else into `CPPFLAGS`: a `CFLAGS` of our own would replace the
+    optimisation that a build system takes from Python's.
+    """
+    if sys.platform == "win32":
+        return
+    places = {str(root): ".", sys.prefix: "build-environment", sysconfig.get_path("purelib"): "site-packages"}
+    if toolkit is not None:
+        places[str(toolkit)] = "cuda"
+    options = " ".join(f"-ffile-prefix-map={path}={name}" for path, name in places.items())
+    environ = user_environ()
+    names = [name for name in ("CFLAGS", "CXXFLAGS") if environ.get(name)]
+    for name in names if len(names) == 2 else [*names, "CPPFLAGS"]:  # noqa: PLR2004
+        _set(name, f"{environ.get(name, '')} {options}".strip())
+
+
+def _set(name: str, value: str) -> None:
+    before = user_environ().get(name)
+    _ours[name] = (before, value)
+    os.environ[name] = value
+
+
+def _set_default(name: str, value: str) -> None:
+    if not user_environ().get(name):
+        _set(name, value)
+
+
+def _cmake_architectures(arch: tuple[str, ...]) -> list[str]:
+    """Write compute capabilities as CMake does: `9.0` is `90-real`, `12.0+ptx` is `120`."""
+    return [
+        capability.removesuffix("+ptx").replace(".", "") + ("" if capability.endswith("+ptx") else "-real")
+        for capability in arch
+    ]

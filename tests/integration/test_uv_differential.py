@@ -1,0 +1,257 @@
+"""Our verdicts and selections against uv's own, over every edit of several projects that exercise its features."""
+
+from __future__ import annotations
+
+import collections
+import copy
+import os
+import posixpath
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import tomli
+from uv_lab import Index, Table, document, edits, run_uv, serve, write_project
+
+from cudapin.core.lock import Pyproject, Request, Source, UvInputs
+from cudapin.core.verdict import render_problems
+from cudapin.locks.uv import parse_uv_lock
+from cudapin.locks.uv_fresh import judge_uv, path_dependencies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cudapin.core.lock import LockVerdict
+
+pytestmark = pytest.mark.integration
+
+Files = dict[str, Table]
+
+BUILD_SYSTEM = {"requires": [], "build-backend": "lab_backend", "backend-path": ["."]}
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A server with three indexes: all, and two with their own builds of torch."""
+    main, cpu, cuda = Index(), Index(), Index()
+    main.add("alpha", "1.0.0", "1.1.0", "2.0.0")
+    main.add("alpha", "3.0.0", day="2024-06-01")
+    main.add("alpha", "4.0.0b1")
+    main.add("beta", "1.0.0", "1.2.0", requires=("alpha>=1.0",))
+    main.add("gamma", "1.0.0", "2.0.0", requires=("alpha; extra == 'all'", "delta; extra == 'all'"), extras=("all",))
+    main.add("delta", "1.0.0", requires=("beta; sys_platform == 'linux'", "epsilon; python_version < '3.12'"))
+    main.add("epsilon", "0.9.0", "1.0.0")
+    main.add("nvidia-cublas-cu12", "12.8.4.1")
+    main.add("torch", "2.8.0", "2.9.0", requires=("epsilon", "nvidia-cublas-cu12; sys_platform == 'linux'"))
+    cpu.add("torch", "2.9.0+cpu", requires=("epsilon",))
+    cuda.add("torch", "2.9.0+cu128", requires=("epsilon", "nvidia-cublas-cu12==12.8.4.1; sys_platform == 'linux'"))
+    with serve({"main": main, "cpu": cpu, "cuda": cuda}) as url:
+        yield url
+
+
+def _index(address: str, name: str = "main", **more: Any) -> Table:
+    return {"name": name, "url": f"{address}/{name}/simple", **more}
+
+
+def plain_project(address: str) -> Files:
+    """Extras that refer to each other, groups, constraints, overrides, exclusions, markers, static metadata."""
+    project = {
+        "name": "demo",
+        "version": "0.1.0",
+        "requires-python": ">=3.10",
+        "dependencies": ["alpha>=1.0,<3", "beta; sys_platform == 'linux'", "gamma[all]>=1.0"],
+        "optional-dependencies": {"one": ["delta>=1.0"], "Two_x": ["demo[one]", "epsilon>=0.9"]},
+    }
+    uv = {
+        "index": [_index(address, default=True)],
+        "constraint-dependencies": ["alpha<2.5", "epsilon>=0.5"],
+        "override-dependencies": ["beta>=1.0"],
+        "exclude-dependencies": ["epsilon"],
+        "build-constraint-dependencies": ["alpha>=1.0"],
+        "dependency-groups": {"lint": {"requires-python": ">=3.11"}},
+        "default-groups": ["dev", "lint"],
+        "dependency-metadata": [
+            {"name": "delta", "version": "1.0.0", "requires-dist": ["beta", "alpha>=1.0"], "provides-extras": ["q"]}
+        ],
+        "resolution": "highest",
+        "prerelease": "if-necessary",
+        "fork-strategy": "requires-python",
+    }
+    groups = {"dev": ["beta>=1.0", {"include-group": "lint"}], "lint": ["epsilon"], "empty": []}
+    return {".": {"project": project, "dependency-groups": groups, "tool": {"uv": uv}}}
+
+
+def torch_project(address: str) -> Files:
+    """The fork of the PyTorch pattern: two explicit indexes, conflicting extras and groups."""
+    project = {
+        "name": "demo",
+        "version": "0.1.0",
+        "requires-python": ">=3.10",
+        "dependencies": ["alpha"],
+        "optional-dependencies": {"cpu": ["torch>=2.9"], "cu128": ["torch>=2.9"], "other": ["gamma"]},
+    }
+    uv = {
+        "index": [
+            _index(address, default=True),
+            _index(address, "cpu", explicit=True),
+            _index(address, "cuda", explicit=True),
+        ],
+        "conflicts": [[{"extra": "cpu"}, {"extra": "cu128"}], [{"group": "a"}, {"group": "b"}]],
+        "sources": {
+            "torch": [
+                {"index": "cpu", "extra": "cpu"},
+                {"index": "cuda", "extra": "cu128", "marker": "sys_platform == 'linux'"},
+            ]
+        },
+        "environments": ["sys_platform == 'linux'", "sys_platform == 'darwin'"],
+        "required-environments": ["sys_platform == 'linux' and platform_machine == 'x86_64'"],
+    }
+    groups = {"a": ["beta==1.0"], "b": ["beta==1.2"], "c": [{"include-group": "a"}]}
+    return {".": {"project": project, "dependency-groups": groups, "tool": {"uv": uv}}}
+
+
+def workspace_project(address: str) -> Files:
+    """A root with two members, one of them without a package, and a path dependency outside."""
+    root = {
+        "project": {
+            "name": "demo",
+            "version": "0.1.0",
+            "requires-python": ">=3.10",
+            "dependencies": ["one>=0.1", "alpha", "outside>=1.0.0"],
+        },
+        "dependency-groups": {"dev": ["demo[x]", "beta"]},
+        "build-system": BUILD_SYSTEM,
+        "tool": {
+            "uv": {
+                "index": [_index(address, default=True)],
+                "workspace": {"members": ["packages/*"]},
+                "sources": {
+                    "one": {"workspace": True},
+                    "alpha": {"index": "main"},
+                    "outside": {"path": "../outside", "editable": True},
+                },
+            }
+        },
+    }
+    root["project"]["optional-dependencies"] = {"x": ["gamma"]}
+    one = {
+        "project": {"name": "one", "version": "0.2.0", "requires-python": ">=3.9,<3.14", "dependencies": ["two", "alpha"]},
+        "tool": {"uv": {"sources": {"two": {"workspace": True, "editable": False}}}},
+    }
+    two = {
+        "project": {"name": "two", "dynamic": ["version"], "dependencies": ["epsilon"]},
+        "build-system": BUILD_SYSTEM,
+        "tool": {"uv": {"conflicts": [[{"extra": "p"}, {"extra": "q"}]]}},
+    }
+    two["project"]["optional-dependencies"] = {"p": ["beta==1.0"], "q": ["beta==1.2"], "r": ["alpha"]}
+    outside = {
+        "project": {"name": "outside", "version": "1.0.0", "requires-python": ">=3.8", "dependencies": ["epsilon"]},
+        "dependency-groups": {"dev": ["alpha"]},
+    }
+    return {".": root, "packages/one": one, "packages/two": two, "../outside": outside}
+
+
+def newer_project(address: str) -> Files:
+    """A moment before which files must have been uploaded."""
+    project = {"name": "demo", "version": "1.0", "requires-python": ">=3.10,<3.13", "dependencies": ["alpha", "beta"]}
+    uv = {
+        "index": [_index(address, default=True)],
+        "exclude-newer": "2024-03-01T00:00:00Z",
+        "exclude-newer-package": {"beta": "2024-02-01T00:00:00Z", "epsilon": False},
+    }
+    return {".": {"project": project, "tool": {"uv": uv}}}
+
+
+def virtual_root(address: str) -> Files:
+    """A workspace root that is no project, with groups of its own."""
+    uv = {"index": [_index(address, default=True)], "workspace": {"members": ["a"]}}
+    root = {"dependency-groups": {"dev": ["alpha>=1.0", "delta"], "empty": []}, "tool": {"uv": uv}}
+    member = {"project": {"name": "a", "version": "1", "requires-python": ">=3.10", "dependencies": ["beta"]}}
+    return {".": root, "a": member}
+
+
+PROJECTS = {f.__name__: f for f in (plain_project, torch_project, workspace_project, newer_project, virtual_root)}
+
+# Edits on which uv itself refuses to work; its exit status is then no verdict.
+_REFUSED = re.compile(
+    r"failed to parse|invalid|missing an entry|undeclared|not a valid|unknown field|does not exist|must be|must point"
+    r"|overlap|references|not found|malformed|TOML|duplicate|cannot|is not supported|can only|conflicting `editable`"
+    r"|no `project` table|at least two|workspace member|disjoint|required environment",
+    re.IGNORECASE,
+)
+
+
+def load_inputs(directory: Path, text: str) -> UvInputs:
+    """Read what uv reads of the project."""
+
+    def read(place: str) -> Pyproject:
+        path = posixpath.normpath(f"{place}/pyproject.toml")
+        source = Source(path=path, text=(directory / place / "pyproject.toml").read_text(encoding="utf-8"))
+        return Pyproject(source=source, table=tomli.loads(source.text), directory=place)
+
+    root = read(".")
+    uv = root.table.get("tool", {}).get("uv", {})
+    globs = uv.get("workspace", {}).get("members", [])
+    places = sorted({os.path.relpath(p, directory) for glob in globs for p in directory.glob(glob)} - {"."})
+    lock = parse_uv_lock(Source(path="uv.lock", text=text))
+    others = [place for place in path_dependencies(lock) if place not in {".", *places}]
+    return UvInputs(
+        members=(root, *map(read, places)),
+        settings=uv,
+        settings_path="pyproject.toml",
+        path_dependencies=tuple(read(place) for place in others if (directory / place).is_dir()),
+    )
+
+
+def judge(directory: Path, text: str) -> LockVerdict:
+    """Judge the project's lock, whose text is given."""
+    return judge_uv(parse_uv_lock(Source(path="uv.lock", text=text)), load_inputs(directory, text))
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_verdicts_are_those_of_uv(name: str, address: str, tmp_path: Path) -> None:
+    """After each edit, `uv lock --check` and `judge_uv` say the same."""
+    directory = tmp_path / "work"
+    files = PROJECTS[name](address)
+    directory.mkdir()
+    write_project(directory, files)
+    made = run_uv(directory, "lock")
+    assert made.returncode == 0, made.stderr
+    text = (directory / "uv.lock").read_text(encoding="utf-8")
+    assert judge(directory, text).freshness == "fresh", render_problems(judge(directory, text).problems)
+
+    counts: collections.Counter[str] = collections.Counter()
+    wrong: list[str] = []
+    for place, table in files.items():
+        for label, edited in edits(table):
+            write_project(directory, {place: edited})
+            (directory / "uv.lock").write_text(text, encoding="utf-8")
+            checked = run_uv(directory, "lock", "--check")
+            verdict = judge(directory, text)
+            theirs = _their_verdict(checked.returncode, checked.stderr)
+            outcome = f"uv {theirs}, we {verdict.freshness}"
+            counts[outcome] += 1
+            if theirs != verdict.freshness and not _is_expected(theirs, verdict):
+                wrong.append(f"{outcome}: {place}: {label}\n{checked.stderr}{render_problems(verdict.problems)}\n")
+        write_project(directory, {place: table})
+    print(f"\n{name}: {sum(counts.values())} edits", dict(counts))
+    assert not wrong, f"{len(wrong)} disagreements\n" + "\n".join(wrong)
+
+
+def _their_verdict(status: int, message: str) -> str:
+    if status == 0:
+        return "fresh"
+    if "needs to be updated" in message or "No solution found" in message:
+        return "stale"
+    return "refused"
+
+
+def _is_expected(theirs: str, verdict: LockVerdict) -> bool:
+    """Tell whether a difference is one that we want.
+
+    A locked version beyond its specifier (CP204) is fresh for uv when it is that of a local project, and a lock made
+    under a user's `exclude-newer` (CP207) is fresh for us. Where uv refuses to work, anything is right.
+    """
+    codes = {problem.code.name for problem in verdict.problems}
+    return theirs == "refused" or codes == {"CP204"} or (codes == {"CP207"} and verdict.freshness == "fresh")
