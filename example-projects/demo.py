@@ -200,10 +200,10 @@ def show_table(answers: Sequence[Answer]) -> None:
         runtime = answer.runtime or answer.library or "-"
         requires = ", ".join(answer.requires) or "-"
         rows.append((answer.variant, answer.wheel, answer.headers or "-", runtime, requires))
-    widths = [max(map(len, column)) for column in zip(*rows)]  # noqa: B905 - rows are of one length
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     say("")
     for row in rows:
-        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())  # noqa: B905
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def make_stale(project: Path) -> str:

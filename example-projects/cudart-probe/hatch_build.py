@@ -47,7 +47,7 @@ class ProbeBuildHook(BuildHookInterface[BuilderConfig]):
 def _compile(root: Path, folder: Path) -> Path:
     """Compile the extension in `folder` and return the shared library."""
     # Here and not above: hatchling loads this file before the build requirements are installed.
-    from setuptools import Distribution, Extension  # noqa: PLC0415
+    from setuptools import Distribution, Extension
 
     extension = Extension(
         "cudart_probe._probe",

@@ -10,29 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cudapin import __version__
-from cudapin.adapters.buildenv import (
-    compiler_version,
-    find_changed_file,
-    find_distributions,
-    read_installed,
-)
-from cudapin.adapters.project import digest, read_uv_inputs
-from cudapin.adapters.toolchain import find_nvcc, judge_toolchain
-from cudapin.core.judge_cuda import bound_packages
-from cudapin.core.locate import find_line
-from cudapin.core.judge_env import BuildRequirement, build_requirements, judge_build_environment, judge_surplus
-from cudapin.core.lock import LockedPackage, Selection
-from cudapin.core.seal import Seal, SealedFile, sealed_path
-from cudapin.core.stamp import Metadata, default_platforms, stamp_metadata
+from cudapin.core.verdict import exit_code
 from cudapin.errors import Code, ConfigError, LockError, Problem, Refusal, Where, sort_problems
-from cudapin.locks.requirements import RequirementsLock
-from cudapin.locks.requirements_fresh import input_paths, read_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cudapin.core.config import Variant, Waiver
-    from cudapin.core.lock import LockVerdict
+    from cudapin.core.judge_env import BuildRequirement
+    from cudapin.core.lock import LockVerdict, Selection
+    from cudapin.core.seal import Seal
+    from cudapin.core.stamp import Metadata
+    from cudapin.errors import CudapinError
     from cudapin.core.select import Choice
     from cudapin.gate import Gate
 
@@ -51,15 +40,11 @@ class Judgement:
     verdicts: Mapping[str, LockVerdict]
 
     def refuse(self) -> None:
-        """Raise the error that carries the problems, where there are any: Refusal, or LockError for "cannot judge"."""
+        """Raise the error that carries the problems, where there are any, of the class that their exit code asks for."""
         if not self.errors:
             return
-        unjudged = {Code.CP205, Code.CP206, Code.CP305, Code.CP308}
-        if any(problem.code is Code.CP109 for problem in self.errors):
-            raise ConfigError(*self.errors)
-        if all(problem.code in unjudged for problem in self.errors):
-            raise LockError(*self.errors)
-        raise Refusal(*self.errors)
+        errors: dict[int, type[CudapinError]] = {2: ConfigError, 3: LockError}
+        raise errors.get(exit_code(self.errors), Refusal)(*self.errors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +58,8 @@ class WheelPlan:
 
 def judge_static(gate: Gate) -> Iterable[Problem]:
     """Return what is wrong with a project whatever is built: what a front end or uv would trip over."""
+    from cudapin.core.locate import find_line
+
     source = gate.project.pyproject.source
     build_system = gate.project.pyproject.table.get("build-system", {})
     literal = {_project_name(text) for text in build_system.get("requires", []) if isinstance(text, str)}
@@ -92,6 +79,8 @@ def judge_static(gate: Gate) -> Iterable[Problem]:
 
 def _cache_key_problems(gate: Gate) -> Iterable[Problem]:
     """uv keeps built wheels until a cache key changes; without one for the variable it reuses another variant's."""
+    from cudapin.core.locate import find_line
+
     tool = gate.project.pyproject.table.get("tool", {})
     keys = tool.get("uv", {}).get("cache-keys")
     if "uv" not in tool or not gate.config.variants or {"env": "CUDAPIN_VARIANT"} in (keys or ()):
@@ -126,7 +115,25 @@ def judge_sdist(gate: Gate) -> Judgement:
     for path in gate.lock_users():
         verdicts[path] = gate.judge_lock(path)
         problems += verdicts[path].problems
+        problems += _private_host_problems(gate, path)
     return _divide(gate, problems, verdicts, None)
+
+
+def _private_host_problems(gate: Gate, path: str) -> Iterable[Problem]:
+    """Warn where an sdist is about to carry a lock from outside the project that names a private host."""
+    from cudapin.core.index import find_private_hosts
+    from cudapin.core.seal import sealed_path
+
+    source = gate.project.read(path) if sealed_path(path, "") != path and not gate.project.is_sdist else None
+    for host in find_private_hosts(source.text) if source else ():
+        yield Problem(
+            code=Code.CP210,
+            level="warning",
+            what=f"the sdist carries `{path}`, which names the private host `{host}`",
+            where=Where(path=path),
+            why="the lock lies outside the project, and whoever gets the sdist can read it",
+            fix="publish wheels only, or lock from an index that may be known",
+        )
 
 
 def judge_wheel(gate: Gate, choice: Choice | None, *, compiled: bool) -> Judgement:
@@ -148,6 +155,8 @@ def judge_wheel(gate: Gate, choice: Choice | None, *, compiled: bool) -> Judgeme
 
 def locked_build_requirements(gate: Gate, variant: Variant) -> tuple[BuildRequirement, ...]:
     """Return what the lock says the variant is built with, its `build-requires` and their closure."""
+    from cudapin.core.judge_env import build_requirements
+
     selection = gate.select(variant) if variant.build_requires else None
     return () if selection is None else build_requirements(selection, variant.build_requires, gate.is_usable)
 
@@ -165,6 +174,8 @@ def plan_wheel(
 
 def plan_metadata(gate: Gate, variant: Variant, metadata: Metadata) -> Metadata:
     """Return the metadata that the variant's wheel will have."""
+    from cudapin.core.stamp import stamp_metadata
+
     classifiers = [text for cuda in variant.cuda for text in gate.facts.classifiers(cuda)]
     return stamp_metadata(
         metadata, gate.config, variant, _selection(gate, variant), default=gate.default, classifiers=classifiers
@@ -173,11 +184,20 @@ def plan_metadata(gate: Gate, variant: Variant, metadata: Metadata) -> Metadata:
 
 def seal_sdist(gate: Gate, judgement: Judgement) -> tuple[Seal, dict[str, str]]:
     """Return the seal of an sdist, and the files that it has to carry: path on disk -> path in the sdist."""
+    from cudapin.adapters.lockfile import uv_inputs
+    from cudapin.adapters.project import digest
+    from cudapin.core.seal import Seal, SealedFile, sealed_path
+    from cudapin.locks.requirements import RequirementsLock
+    from cudapin.locks.requirements_fresh import input_paths, read_command
+
     paths = list(gate.lock_users())
+    inputs = None
     for path in list(paths):
         lock = gate.lock(path) if path in judgement.verdicts and _is_readable(judgement.verdicts[path]) else None
         if isinstance(lock, RequirementsLock):
-            paths += [item for item in input_paths(read_command(lock.header)) if gate.project.locate(item).is_file()]
+            paths += input_paths(read_command(lock.header), gate.project.read)
+        elif lock is not None:
+            inputs = uv_inputs(gate.project, lock)
     files: dict[str, SealedFile] = {}
     carried: dict[str, str] = {}
     for path in dict.fromkeys(paths):
@@ -187,10 +207,9 @@ def seal_sdist(gate: Gate, judgement: Judgement) -> tuple[Seal, dict[str, str]]:
             target = sealed_path(path, sha256)
             files[path] = SealedFile(path=target, sha256=sha256)
             carried[str(file)] = target
-    uses_uv = any(path.rsplit("/", 1)[-1] == "uv.lock" for path in files)
     seal = Seal(
         files=files,
-        uv=read_uv_inputs(gate.project) if uses_uv else None,
+        uv=inputs,
         waived=tuple(dict.fromkeys(waiver for _, waiver in judgement.accepted)),
     )
     return seal, carried
@@ -217,6 +236,9 @@ def _environment_problems(gate: Gate, variant: Variant, path: str, *, compiled: 
     requirements = locked_build_requirements(gate, variant)
     if not requirements and not compiled:
         return ()
+    from cudapin.adapters.buildenv import find_changed_file, find_distributions, read_installed
+    from cudapin.core.judge_env import judge_build_environment
+
     distributions = find_distributions()
     installed = {
         requirement.package.name: read_installed(distributions[requirement.package.name])
@@ -228,18 +250,26 @@ def _environment_problems(gate: Gate, variant: Variant, path: str, *, compiled: 
         requirements, installed, path, fix, lambda name: find_changed_file(distributions[name])
     )
     if compiled:
-        here = Selection(
-            packages=tuple(
-                LockedPackage(name=name, version=distribution.version, index="")
-                for name, distribution in distributions.items()
-            )
-        )
-        bound = bound_packages(here, gate.facts, gate.platform, gate.config.cuda_bound)
-        selection = gate.select(variant)
-        if selection is not None:
-            problems += judge_surplus(bound, selection, variant.name, fix)
+        from cudapin.adapters.toolchain import judge_toolchain
+
+        versions = {name: distribution.version for name, distribution in distributions.items()}
+        problems += _surplus_problems(gate, variant, versions, fix)
         problems += judge_toolchain(variant, gate.environ, gate.project.root)
     return problems
+
+
+def _surplus_problems(gate: Gate, variant: Variant, versions: Mapping[str, str], fix: str) -> tuple[Problem, ...]:
+    """Return a problem for each installed CUDA package that a compiler could pick up by mistake."""
+    from cudapin.core.judge_cuda import bound_packages
+    from cudapin.core.judge_env import judge_surplus
+    from cudapin.core.lock import LockedPackage, Selection
+
+    selection = gate.select(variant)
+    if selection is None:
+        return ()
+    packages = tuple(LockedPackage(name=name, version=version, index="") for name, version in versions.items())
+    bound = bound_packages(Selection(packages=packages), gate.facts, gate.platform, gate.config.cuda_bound)
+    return judge_surplus(bound, selection, variant.name, fix)
 
 
 def _environment_fix(gate: Gate) -> str:
@@ -255,7 +285,11 @@ def _selection(gate: Gate, variant: Variant) -> Selection | None:
 
 def _platforms(gate: Gate, variant: Variant, *, compiled: bool) -> tuple[str, ...] | None:
     if compiled:
+        if "any" in variant.platforms:
+            raise ConfigError(_any_with_binaries(gate, variant))
         return variant.platforms or None
+    from cudapin.core.stamp import default_platforms
+
     found = default_platforms(variant, gate.environment["sys_platform"], gate.environment["platform_machine"])
     if found is None:
         raise ConfigError(
@@ -267,6 +301,21 @@ def _platforms(gate: Gate, variant: Variant, *, compiled: bool) -> tuple[str, ..
             )
         )
     return None if found == ("any",) else found
+
+
+def _any_with_binaries(gate: Gate, variant: Variant) -> Problem:
+    from cudapin.core.locate import find_line
+
+    source = gate.project.pyproject.source
+    key = ("tool", "cudapin", "variants", variant.name, "platforms")
+    return Problem(
+        code=Code.CP106,
+        what=f"`platforms` of variant `{variant.name}` is `any`, and the wheel has compiled files",
+        where=Where(path=source.path, line=find_line(source.text, *key), key=".".join(key)),
+        why="compiled files run on one platform only; another build hook says that there are some",
+        fix=f"remove `platforms` from `[tool.cudapin.variants.{variant.name}]`",
+        variant=variant.name,
+    )
 
 
 def _record(
@@ -287,6 +336,9 @@ def _record(
         },
     }
     if compiled:
+        from cudapin.adapters.buildenv import compiler_version
+        from cudapin.adapters.toolchain import find_nvcc
+
         build["cc"] = compiler_version(gate.environ)
         build["nvcc"] = find_nvcc(gate.environ, gate.project.root)
     cuda = [str(item) for item in variant.cuda]

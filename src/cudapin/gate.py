@@ -10,31 +10,27 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from cudapin.adapters.buildenv import marker_environment
-from cudapin.adapters.facts import facts_digest, read_facts
-from cudapin.adapters.lockfile import find_lock, read_lock
-from cudapin.adapters.machine import read_machine
-from cudapin.adapters.project import Project, digest, read_project, read_uv_inputs
-from cudapin.core.config import Config, Variant, Waiver, for_environment, parse_config
+from cudapin.adapters.lockfile import find_lock, judge_lock, read_lock
+from cudapin.adapters.project import digest, read_project
+from cudapin.core.config import Waiver, for_environment, parse_config
 from cudapin.core.fields import name_list, nearest
-from cudapin.core.judge_cuda import Bound, bound_packages, judge_cuda
 from cudapin.core.locate import find_line
-from cudapin.core.lock import Freshness, LockVerdict, Request, Selection
-from cudapin.core.machine import fits
-from cudapin.core.select import Choice, is_declared_for, select_variant
+from cudapin.core.lock import Freshness, LockVerdict, Request
+from cudapin.core.select import default_name, is_declared_for, select_variant
 from cudapin.errors import Code, ConfigError, CudapinError, LockError, Problem, Where, sort_problems
-from cudapin.locks.requirements import RequirementsLock
-from cudapin.locks.requirements_fresh import judge_requirements
-from cudapin.locks.uv import UvLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from cudapin.adapters.project import Project
+    from cudapin.core.config import Config, Variant
     from cudapin.core.cuda import Platform
     from cudapin.core.facts import Facts
-    from cudapin.core.lock import Lock, LockedFile
+    from cudapin.core.judge_cuda import Bound
+    from cudapin.core.lock import Lock, LockedFile, Selection
     from cudapin.core.machine import Machine
+    from cudapin.core.select import Choice
 
 __all__ = ["Gate", "Waived", "is_off", "open_gate"]
 
@@ -81,16 +77,22 @@ class Gate:
     @cached_property
     def environment(self) -> dict[str, str]:
         """The PEP 508 environment of the running interpreter."""
-        return marker_environment()
+        from packaging.markers import default_environment
+
+        return {key: str(value) for key, value in default_environment().items()}
 
     @cached_property
     def facts(self) -> Facts:
         """The CUDA facts, with those of `CUDAPIN_FACTS` over them."""
+        from cudapin.adapters.facts import read_facts
+
         return read_facts(self.environ)
 
     @cached_property
     def machine(self) -> Machine:
         """The machine, or what the variables say stands in for it."""
+        from cudapin.adapters.machine import read_machine
+
         return read_machine(self.environ)
 
     # Variants
@@ -98,8 +100,7 @@ class Gate:
     @cached_property
     def default(self) -> str:
         """The name of the default variant of this environment; "" where no variant is declared."""
-        choice = select_variant(self.config, None, self.environment, self._auto)
-        return choice.variant.name if choice else ""
+        return default_name(self.config, self.environment)
 
     def choose(self, requested: str | None) -> Choice | None:
         """Return the variant asked for (`auto` asks the machine), else the default; None if none is declared."""
@@ -115,11 +116,17 @@ class Gate:
 
     def variants(self) -> tuple[Variant, ...]:
         """Return every variant that exists for this environment."""
+        return tuple(variant for variant in self.all_variants() if is_declared_for(variant, self.environment))
+
+    def all_variants(self) -> tuple[Variant, ...]:
+        """Return every declared variant, as this environment's overrides make it."""
         here = (for_environment(variant, self.environment) for variant in self.config.variants.values())
-        return tuple(self.complete(variant) for variant in here if is_declared_for(variant, self.environment))
+        return tuple(self.complete(variant) for variant in here)
 
     def _auto(self, variants: tuple[Variant, ...]) -> tuple[Variant, str]:
         """Return the variant of the highest CUDA that this machine runs, else the one without CUDA, and why."""
+        from cudapin.core.machine import fits
+
         ranked = sorted(
             (variant for variant in variants if variant.cuda),
             key=lambda variant: max((cuda.major, cuda.minor or 0) for cuda in variant.cuda),
@@ -189,9 +196,9 @@ class Gate:
         return path.replace("{variant}", variant.name) if variant else path
 
     def lock_users(self) -> dict[str, tuple[Variant, ...]]:
-        """Return each lock file of the project, with the variants that use it."""
+        """Return each lock file of the project, with the variants that use it, here or elsewhere."""
         users: dict[str, tuple[Variant, ...]] = {}
-        for variant in self.variants():
+        for variant in self.all_variants():
             if path := self.lock_path(variant):
                 users[path] = (*users.get(path, ()), variant)
         if not self.config.variants and (path := self.lock_path(None)):
@@ -208,61 +215,87 @@ class Gate:
         """Return whether a lock file is fresh, for all variants that use it; never raises for a broken lock."""
         if path not in self._verdicts:
             try:
-                self._verdicts[path] = self._judge(path)
+                users = self.lock_users().get(path, ())
+                verdict = judge_lock(self.project, self.lock(path), users, self.environment)
+                self._verdicts[path] = replace(verdict, problems=tuple(map(self._mendable, verdict.problems)))
             except LockError as error:
                 missing = any(problem.code is Code.CP202 for problem in error.problems)
                 freshness: Freshness = "missing" if missing else "unknown"
                 self._verdicts[path] = LockVerdict(freshness=freshness, problems=error.problems)
         return self._verdicts[path]
 
-    def _judge(self, path: str) -> LockVerdict:
-        lock = self.lock(path)
-        if isinstance(lock, UvLock):
-            from cudapin.locks.uv_fresh import judge_uv
-
-            return judge_uv(lock, read_uv_inputs(self.project))
-        if isinstance(lock, RequirementsLock):
-            users = self.lock_users().get(path, ())
-            return judge_requirements(lock, self.project.pyproject, users, self.project.read, self.environment)
-        raise TypeError(path)
+    def _mendable(self, problem: Problem) -> Problem:
+        """Let the mend of a lock pass the gate: locking a project with dynamic dependencies may build its wheel."""
+        dynamic = self.project.metadata.get("dynamic", [])
+        is_command = problem.fix.startswith(("uv ", "pip-compile", "python "))
+        if is_command and {"dependencies", "optional-dependencies"}.intersection(dynamic):
+            return replace(problem, fix=f"CUDAPIN=off {problem.fix}")
+        return problem
 
     def lock_digest(self, path: str) -> str:
         """Return the SHA-256 of a lock file."""
         return digest(self.project.locate(path))
 
-    def select(self, variant: Variant, environment: Mapping[str, str] | None = None) -> Selection | None:
+    def select_all(self, variant: Variant) -> Selection | None:
+        """Return what a variant selects from its lock with all files of all packages; None without a lock gate."""
+        path = self.lock_path(variant)
+        return None if path is None else self._select(path, variant)(lambda _: True)
+
+    def _select(self, path: str, variant: Variant) -> Callable[[Callable[[str], bool]], Selection]:
+        request = Request(
+            extras=frozenset(variant.extra or ()),
+            groups=frozenset(variant.group or ()),
+            environment=self.environment,
+        )
+        return partial(self.lock(path).select, request, _normalise(self.project.metadata.get("name", "")))
+
+    def select(self, variant: Variant) -> Selection | None:
         """Return what a variant selects from its lock; None without a lock gate."""
         path = self.lock_path(variant)
         if path is None:
             return None
-        if environment is None and variant.name in self._selections:
+        if variant.name in self._selections:
             return self._selections[variant.name]
-        request = Request(
-            extras=frozenset(variant.extra or ()),
-            groups=frozenset(variant.group or ()),
-            environment=environment or self.environment,
-        )
-        select = partial(self.lock(path).select, request, _normalise(self.project.metadata.get("name", "")))
+        select = self._select(path, variant)
         names = select(lambda _: False)  # what the files are of is rarely asked, and costs more than the walk
         wanted = {item.package.name for item in self.bound(variant, names)}
         wanted |= names.closure(frozenset(variant.build_requires))
-        selection = select(wanted.__contains__)
-        if environment is None:
-            self._selections[variant.name] = selection
-        return selection
+        self._selections[variant.name] = select(wanted.__contains__)
+        return self._selections[variant.name]
 
     def bound(self, variant: Variant, selection: Selection) -> tuple[Bound, ...]:
         """Return the CUDA-bound packages of a selection."""
+        from cudapin.core.judge_cuda import bound_packages
+
         return bound_packages(selection, self.facts, self.platform, self.config.cuda_bound, variant.index)
 
     def judge_variant(self, variant: Variant) -> tuple[Problem, ...]:
         """Return every problem of a variant's CUDA discipline, and of the names in its `pin` and `build-requires`."""
+        from cudapin.core.judge_cuda import judge_cuda
+
         selection = self.select(variant)
         path = self.lock_path(variant)
         if selection is None or path is None:
             return ()
-        problems = judge_cuda(variant, selection, self.bound(variant, selection), path, self.is_usable)
-        return sort_problems((*problems, *self._unselected_names(variant)))
+        bound = self.bound(variant, selection)
+        problems = judge_cuda(variant, selection, bound, path, self.is_usable)
+        return sort_problems((*problems, *self._index_problems(variant, bound), *self._unselected_names(variant)))
+
+    def _index_problems(self, variant: Variant, bound: Iterable[Bound]) -> Iterable[Problem]:
+        """An `index` that the lock contradicts is an error: it is only for locks that record none."""
+        for item in bound:
+            package = item.package
+            if variant.index is None or package.index == "" or package.index == variant.index or not package.direct:
+                continue
+            yield Problem(
+                code=Code.CP106,
+                what=f"`index` of variant `{variant.name}` contradicts the lock",
+                where=self._where("tool", "cudapin", "variants", variant.name, "index"),
+                why=f"wanted `{package.name}` from `{variant.index}`, "
+                f"the lock has it from {f'`{package.index}`' if package.index else 'the default index'}",
+                fix="remove `index`: this lock format records the index of each package",
+                variant=variant.name,
+            )
 
     def _unselected_names(self, variant: Variant) -> Iterable[Problem]:
         """A name in `pin` or `build-requires` must be selected by some variant."""
@@ -361,8 +394,10 @@ class Gate:
     def settings(self) -> dict[str, str]:
         """Return what of the environment changed this build, for the record: no paths, no variant."""
         found = {name: self.environ[name] for name in ("CUDAPIN_ALLOW", "CUDAPIN_GUARD") if self.environ.get(name)}
-        if (facts := facts_digest(self.environ)) is not None:
-            found["CUDAPIN_FACTS"] = facts
+        if self.environ.get("CUDAPIN_FACTS"):
+            from cudapin.adapters.facts import facts_digest
+
+            found["CUDAPIN_FACTS"] = facts_digest(self.environ) or ""
         return found
 
     def _where(self, *key: str) -> Where:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import copy
 import os
 import posixpath
 import re
@@ -11,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import tomli
-from uv_lab import Index, Table, document, edits, run_uv, serve, write_project
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
 
 from cudapin.core.lock import Pyproject, Request, Source, UvInputs
 from cudapin.core.verdict import render_problems
 from cudapin.locks.uv import parse_uv_lock
 from cudapin.locks.uv_fresh import judge_uv, path_dependencies
+from integration.uv_lab import Index, Table, edits, run_uv, serve, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +114,7 @@ def torch_project(address: str) -> Files:
 
 def workspace_project(address: str) -> Files:
     """A root with two members, one of them without a package, and a path dependency outside."""
-    root = {
+    root: Table = {
         "project": {
             "name": "demo",
             "version": "0.1.0",
@@ -136,10 +137,15 @@ def workspace_project(address: str) -> Files:
     }
     root["project"]["optional-dependencies"] = {"x": ["gamma"]}
     one = {
-        "project": {"name": "one", "version": "0.2.0", "requires-python": ">=3.9,<3.14", "dependencies": ["two", "alpha"]},
+        "project": {
+            "name": "one",
+            "version": "0.2.0",
+            "requires-python": ">=3.9,<3.14",
+            "dependencies": ["two", "alpha"],
+        },
         "tool": {"uv": {"sources": {"two": {"workspace": True, "editable": False}}}},
     }
-    two = {
+    two: Table = {
         "project": {"name": "two", "dynamic": ["version"], "dependencies": ["epsilon"]},
         "build-system": BUILD_SYSTEM,
         "tool": {"uv": {"conflicts": [[{"extra": "p"}, {"extra": "q"}]]}},
@@ -163,6 +169,30 @@ def newer_project(address: str) -> Files:
     return {".": {"project": project, "tool": {"uv": uv}}}
 
 
+def span_project(address: str) -> Files:
+    """A span of time, legacy development dependencies, direct addresses, forks by Python version."""
+    wheel = f"{address}/main/files/epsilon-1.0.0-py3-none-any.whl"
+    project = {
+        "name": "demo",
+        "dynamic": ["version"],
+        "requires-python": ">=3.10",
+        "dependencies": [
+            "alpha<2; python_version < '3.12'",
+            "alpha>=2; python_version >= '3.12'",
+            f"epsilon @ {wheel}",
+            "delta; platform_machine == 'x86_64' or os_name == 'nt'",
+        ],
+        "optional-dependencies": {"all": ["demo[some]"], "some": ["gamma; 'x86' in platform_machine"]},
+    }
+    uv = {
+        "index": [_index(address, default=True)],
+        "exclude-newer": "7 days",
+        "dev-dependencies": ["beta"],
+        "sources": {"beta": {"url": f"{address}/main/files/beta-1.2.0-py3-none-any.whl"}},
+    }
+    return {".": {"project": project, "build-system": BUILD_SYSTEM, "tool": {"uv": uv}}}
+
+
 def virtual_root(address: str) -> Files:
     """A workspace root that is no project, with groups of its own."""
     uv = {"index": [_index(address, default=True)], "workspace": {"members": ["a"]}}
@@ -171,15 +201,9 @@ def virtual_root(address: str) -> Files:
     return {".": root, "a": member}
 
 
-PROJECTS = {f.__name__: f for f in (plain_project, torch_project, workspace_project, newer_project, virtual_root)}
-
-# Edits on which uv itself refuses to work; its exit status is then no verdict.
-_REFUSED = re.compile(
-    r"failed to parse|invalid|missing an entry|undeclared|not a valid|unknown field|does not exist|must be|must point"
-    r"|overlap|references|not found|malformed|TOML|duplicate|cannot|is not supported|can only|conflicting `editable`"
-    r"|no `project` table|at least two|workspace member|disjoint|required environment",
-    re.IGNORECASE,
-)
+PROJECTS = {
+    f.__name__: f for f in (plain_project, torch_project, workspace_project, newer_project, span_project, virtual_root)
+}
 
 
 def load_inputs(directory: Path, text: str) -> UvInputs:
@@ -232,6 +256,8 @@ def test_verdicts_are_those_of_uv(name: str, address: str, tmp_path: Path) -> No
             theirs = _their_verdict(checked.returncode, checked.stderr)
             outcome = f"uv {theirs}, we {verdict.freshness}"
             counts[outcome] += 1
+            if outcome == "uv refused, we fresh":
+                print(f"{outcome}: {place}: {label}: {checked.stderr.strip()[-200:]}")
             if theirs != verdict.freshness and not _is_expected(theirs, verdict):
                 wrong.append(f"{outcome}: {place}: {label}\n{checked.stderr}{render_problems(verdict.problems)}\n")
         write_project(directory, {place: table})
@@ -242,6 +268,8 @@ def test_verdicts_are_those_of_uv(name: str, address: str, tmp_path: Path) -> No
 def _their_verdict(status: int, message: str) -> str:
     if status == 0:
         return "fresh"
+    if "Failed to parse `pyproject.toml` during settings discovery" in message:
+        return "refused"
     if "needs to be updated" in message or "No solution found" in message:
         return "stale"
     return "refused"
@@ -255,3 +283,63 @@ def _is_expected(theirs: str, verdict: LockVerdict) -> bool:
     """
     codes = {problem.code.name for problem in verdict.problems}
     return theirs == "refused" or codes == {"CP204"} or (codes == {"CP207"} and verdict.freshness == "fresh")
+
+
+LINUX = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "platform_machine": "x86_64"}
+MACOS = {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix", "platform_machine": "arm64"}
+WINDOWS = {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt", "platform_machine": "AMD64"}
+CHOICES = {
+    "plain_project": [((), ()), (("one",), ()), (("two-x",), ("dev",)), ((), ("lint",))],
+    "torch_project": [
+        ((), ()),
+        (("cpu",), ()),
+        (("cu128",), ()),
+        (("cu128", "other"), ("a",)),
+        ((), ("b",)),
+        ((), ("c",)),
+    ],
+    "workspace_project": [((), ()), (("x",), ()), ((), ("dev",))],
+    "span_project": [((), ()), (("all",), ("dev",))],
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_selections_are_those_of_uv(name: str, address: str, tmp_path: Path) -> None:
+    """For each choice of extras and groups, the walk gives what `uv export --frozen` lists for the environment."""
+    directory = tmp_path / "work"
+    directory.mkdir()
+    write_project(directory, PROJECTS[name](address))
+    made = run_uv(directory, "lock")
+    assert made.returncode == 0, made.stderr
+    lock = parse_uv_lock(Source(path="uv.lock", text=(directory / "uv.lock").read_text(encoding="utf-8")))
+    compared = 0
+    for extras, groups in CHOICES[name]:
+        options = [f"--extra={extra}" for extra in extras] + [f"--group={group}" for group in groups]
+        fixed = ("--frozen", "--no-header", "--no-hashes", "--no-annotate", "--no-default-groups", "--no-emit-local")
+        exported = run_uv(directory, "export", *fixed, *options)
+        assert exported.returncode == 0, exported.stderr
+        # `uv export` leaves out what `tool.uv.environments` does not support.
+        for platform in (LINUX, MACOS) if name == "torch_project" else (LINUX, MACOS, WINDOWS):
+            for python in ("3.10", "3.12"):
+                environment = {**_own_environment(), **platform}
+                environment |= {"python_version": python, "python_full_version": f"{python}.4"}
+                request = Request(extras=frozenset(extras), groups=frozenset(groups), environment=environment)
+                ours = {(p.name, p.version) for p in lock.select(request).packages if p.kind != "directory"}
+                assert ours == _exported(exported.stdout, environment), (extras, groups, platform, python)
+                compared += 1
+    print(f"\n{name}: {compared} selections")
+
+
+def _own_environment() -> dict[str, str]:
+    return {key: str(value) for key, value in default_environment().items()}
+
+
+def _exported(text: str, environment: dict[str, str]) -> set[tuple[str, str | None]]:
+    found: set[tuple[str, str | None]] = set()
+    for line in filter(str.strip, text.splitlines()):
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            pins = [clause.version for clause in requirement.specifier]
+            pins += re.findall(r"-([0-9][^-]*)-py3-none-any", requirement.url or "")
+            found.add((requirement.name, pins[0]))
+    return found

@@ -107,8 +107,10 @@ def serve(indexes: Mapping[str, Index]) -> Iterator[str]:
                 self.send_header("Content-Type", found[1])
                 self.send_header("Content-Length", str(len(found[0])))
             self.end_headers()
-            if found:
+            if found and self.command == "GET":
                 self.wfile.write(found[0])
+
+        do_HEAD = do_GET
 
         def log_message(self, *args: object) -> None:
             pass
@@ -254,7 +256,10 @@ def _texts(value: str, path: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
         yield "spaces", f" {name.strip()} {semicolon} {marker.strip()} ".replace(">=", " >= ")
         yield "tighter", f"{name.strip()}{',' if name.strip()[-1:].isdigit() else ''}>=1.0.0{semicolon}{marker}"
         yield "bounded", f"{name.strip()}{',' if name.strip()[-1:].isdigit() else ''}<9{semicolon}{marker}"
-        yield "trivial marker", f"{value} and python_version >= '3.6'" if marker else f"{value}; python_version >= '3.6'"
+        yield (
+            "trivial marker",
+            f"{value} and python_version >= '3.6'" if marker else f"{value}; python_version >= '3.6'",
+        )
         yield "windows only", f"{name}; sys_platform == 'win32'"
         yield "never", f"{name}; python_version < '3.6'"
         yield "zeros", value.replace("1.0", "1.0.0") if "1.0.0" not in value else value.replace("1.0.0", "1.0")
@@ -275,5 +280,14 @@ def _texts(value: str, path: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
         yield "upper case", value.upper()
         yield "other", value + "x"
     elif key in {"resolution", "prerelease", "fork-strategy"}:
-        options = ("highest", "lowest", "lowest-direct", "allow", "disallow", "if-necessary", "fewest", "requires-python")
+        options = (
+            "highest",
+            "lowest",
+            "lowest-direct",
+            "allow",
+            "disallow",
+            "if-necessary",
+            "fewest",
+            "requires-python",
+        )
         yield from ((option, option) for option in options)

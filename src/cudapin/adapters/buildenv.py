@@ -6,6 +6,7 @@ import base64
 import csv
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -26,7 +27,6 @@ __all__ = [
     "find_changed_file",
     "find_distributions",
     "join_toolkit",
-    "marker_environment",
     "nvcc_version",
     "read_installed",
     "read_toolkit_version",
@@ -34,13 +34,6 @@ __all__ = [
 
 _CHUNK = 1 << 20
 _PARTS = ("include", "lib", "lib64", "bin", "nvvm")
-
-
-def marker_environment() -> dict[str, str]:
-    """Return the PEP 508 environment of the running interpreter."""
-    from packaging.markers import default_environment
-
-    return {key: str(value) for key, value in default_environment().items()}
 
 
 def find_distributions() -> dict[str, Distribution]:
@@ -120,7 +113,7 @@ def join_toolkit(packages: Iterable[Distribution]) -> Path | None:
         for path in roots[root]:
             link = joined / path
             link.parent.mkdir(parents=True, exist_ok=True)
-            if not link.exists():
+            if not os.path.lexists(link):
                 link.symlink_to(root / path)
     return joined
 
@@ -157,13 +150,13 @@ def compiler_version(environ: Mapping[str, str]) -> str | None:
     import sysconfig
 
     command = (environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()
-    executable = shutil.which(command[0]) if command else None
+    executable = shutil.which(command[0], path=environ.get("PATH")) if command else None
     return _first_line(executable, environ) if executable else None
 
 
 def nvcc_version(compiler: str, environ: Mapping[str, str]) -> str | None:
     """Return the release that an `nvcc` names, as `major.minor`; None where it gives none."""
-    executable = shutil.which(compiler)
+    executable = shutil.which(compiler, path=environ.get("PATH"))
     if executable is None:
         return None
     found = re.search(r"release (\d+\.\d+)", _run(executable, environ) or "")

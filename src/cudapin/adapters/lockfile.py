@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cudapin.adapters.project import find_uv_lock
+from cudapin.adapters.project import find_uv_lock, read_uv_inputs
 from cudapin.core.fields import name_list
 from cudapin.errors import Code, ConfigError, LockError, Problem, Where
-from cudapin.locks.requirements import is_derived, parse_requirements
 
 if TYPE_CHECKING:
-    from cudapin.adapters.project import Project
-    from cudapin.core.lock import Lock
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["find_lock", "read_lock"]
+    from cudapin.adapters.project import Project
+    from cudapin.core.config import Variant
+    from cudapin.core.lock import Lock, LockVerdict, UvInputs
+
+__all__ = ["find_lock", "judge_lock", "read_lock", "uv_inputs"]
 
 _CANDIDATES = ("uv.lock", "pylock.toml", "poetry.lock", "pdm.lock", "requirements.lock", "requirements.txt")
 _NOT_JUDGED = {
@@ -32,10 +34,9 @@ def find_lock(project: Project) -> str:
     Raises ConfigError where several compete. A path is returned also where no file exists: the one uv would make.
     """
     uv_lock = find_uv_lock(project)
-    found = [uv_lock] if project.locate(uv_lock).is_file() else []
-    for name in _CANDIDATES[1:]:
-        if project.locate(name).is_file() and _competes(project, name):
-            found.append(name)
+    found = [name for name in _CANDIDATES[1:] if project.locate(name).is_file() and _competes(project, name)]
+    if project.locate(uv_lock).is_file() and (not found or uv_lock == _CANDIDATES[0]):
+        found.insert(0, uv_lock)
     if len(found) > 1:
         raise ConfigError(
             Problem(
@@ -59,7 +60,7 @@ def read_lock(project: Project, path: str) -> Lock:
                 what=f"there is no lock file `{path}`",
                 where=Where(path=path),
                 why="wanted a lock file to build from, found none",
-                fix=_how_to_make(path),
+                fix="build from the project's repository, or with `CUDAPIN=off`" if project.is_sdist else _how_to_make(path),
             )
         )
     name = path.rsplit("/", 1)[-1]
@@ -78,11 +79,41 @@ def read_lock(project: Project, path: str) -> Lock:
                 fix=_how_to_make("uv.lock"),
             )
         )
+    from cudapin.locks.requirements import parse_requirements
+
     return parse_requirements(source)
+
+
+def judge_lock(
+    project: Project, lock: Lock, users: Sequence[Variant], environment: Mapping[str, str]
+) -> LockVerdict:
+    """Judge a lock file by the rule of its format; `users` are the variants that take their packages from it."""
+    if lock.format == "uv":
+        from cudapin.locks.uv import UvLock
+        from cudapin.locks.uv_fresh import judge_uv
+
+        if isinstance(lock, UvLock) and (inputs := uv_inputs(project, lock)) is not None:
+            return judge_uv(lock, inputs)
+    from cudapin.locks.requirements import RequirementsLock
+    from cudapin.locks.requirements_fresh import judge_requirements
+
+    if isinstance(lock, RequirementsLock):
+        return judge_requirements(lock, project.pyproject, users, project.read, environment)
+    raise TypeError(lock.format)
+
+
+def uv_inputs(project: Project, lock: Lock) -> UvInputs | None:
+    """Return what uv reads beside a `uv.lock`; None for a lock of another format."""
+    from cudapin.locks.uv import UvLock
+    from cudapin.locks.uv_fresh import path_dependencies
+
+    return read_uv_inputs(project, path_dependencies(lock)) if isinstance(lock, UvLock) else None
 
 
 def _competes(project: Project, name: str) -> bool:
     """Tell whether a file is a lock of its own: not derived from another, and for `requirements.txt`, hashed."""
+    from cudapin.locks.requirements import is_derived
+
     source = project.read(name)
     if source is None:
         return False

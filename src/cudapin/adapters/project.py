@@ -10,14 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 import tomli
 
+from cudapin.core.locate import find_line
 from cudapin.core.lock import Pyproject, Source, UvInputs
-from cudapin.core.seal import SEAL_NAME, Seal, parse_seal
 from cudapin.errors import Code, ConfigError, CudapinError, LockError, Problem, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from cudapin.core.seal import Seal
 
 __all__ = ["Project", "digest", "find_members", "find_root", "find_uv_lock", "has_build_hook", "read_project", "read_uv_inputs"]
+
+
+_TABLES = (
+    ("build-system",),
+    ("dependency-groups",),
+    ("project",),
+    ("project", "optional-dependencies"),
+    ("tool",),
+    ("tool", "uv"),
+    ("tool", "hatch"),
+    ("tool", "hatch", "build"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +84,15 @@ def digest(path: Path) -> str:
 def find_root(start: Path) -> Path:
     """Return the nearest directory, from `start` upwards, that holds a `pyproject.toml`; ConfigError if none does."""
     start = start.resolve()
+    if not start.exists():
+        raise ConfigError(
+            Problem(
+                code=Code.CP112,
+                what=f"there is no directory `{start}`",
+                why="`--project` names the directory of a project",
+                fix="change into a project, or name one with `--project DIR`",
+            )
+        )
     for directory in (start, *start.parents):
         if (directory / "pyproject.toml").is_file():
             return directory
@@ -86,24 +109,37 @@ def find_root(start: Path) -> Path:
 def read_project(root: Path) -> Project:
     """Read the project at `root`. Raises ConfigError for a `pyproject.toml`, LockError for a seal, that is broken."""
     pyproject = _read_pyproject(root / "pyproject.toml", "pyproject.toml", ".")
+    _check_tables(pyproject)
     project = Project(root=root, pyproject=pyproject, is_sdist=(root / "PKG-INFO").is_file())
-    if project.is_sdist and (source := project.read(SEAL_NAME)) is not None:
+    if not project.is_sdist:
+        return project
+    from cudapin.core.seal import SEAL_NAME, parse_seal
+
+    if (source := project.read(SEAL_NAME)) is not None:
         return Project(root=root, pyproject=pyproject, is_sdist=True, seal=parse_seal(source, pyproject))
     return project
 
 
-def read_uv_inputs(project: Project) -> UvInputs:
-    """Return what uv reads beside the lock: workspace, members and settings, as uv finds them.
+def read_uv_inputs(project: Project, directories: Iterable[str] = ()) -> UvInputs:
+    """Return what uv reads beside the lock: workspace, members, settings, and projects that are path dependencies.
 
-    In an unpacked sdist they come from its seal.
+    `directories` are those of all local projects in the lock, relative to it. In an unpacked sdist everything comes
+    from its seal.
     """
     if project.seal is not None and project.seal.uv is not None:
         return project.seal.uv
     root = find_workspace_root(project)
     members = tuple(_members(project, root))
     settings, settings_path = _settings(project, root)
-    own = os.path.relpath(project.root, root)
-    return UvInputs(members=members, settings=settings, settings_path=settings_path, project=Path(own).as_posix())
+    known = {(root / member.directory).resolve() for member in members}
+    others = [name for name in directories if (root / name).resolve() not in known]
+    return UvInputs(
+        members=members,
+        settings=settings,
+        settings_path=settings_path,
+        project=Path(os.path.relpath(project.root, root)).as_posix(),
+        path_dependencies=tuple(_path_dependencies(project, root, others)),
+    )
 
 
 def has_build_hook(project: Project, environ: Mapping[str, str]) -> bool:
@@ -179,6 +215,14 @@ def _members(project: Project, root: Path) -> Iterator[Pyproject]:
                 yield _read_pyproject(member, project.shown(member), name)
 
 
+def _path_dependencies(project: Project, root: Path, directories: Iterable[str]) -> Iterator[Pyproject]:
+    for name in directories:
+        file = root / name / "pyproject.toml"
+        inside = not project.is_sdist or file.resolve().is_relative_to(project.root.resolve())
+        if inside and file.is_file():
+            yield _read_pyproject(file, project.shown(file), name)
+
+
 def _member_directories(root: Path, workspace: dict[str, Any]) -> list[Path]:
     """Return the directories that `members` takes in and `exclude` does not, sorted."""
 
@@ -187,12 +231,25 @@ def _member_directories(root: Path, workspace: dict[str, Any]) -> list[Path]:
         found: set[Path] = set()
         for pattern in patterns if isinstance(patterns, list) else []:
             if isinstance(pattern, str):
-                found.update(root.glob(pattern.rstrip("/").removeprefix("./") or "*"))
+                found.update(_glob(root, pattern))
         return found
 
     excluded = matches("exclude")
     directories = {path for path in matches("members") if (path / "pyproject.toml").is_file()}
     return sorted(path for path in directories if path not in excluded and not excluded.intersection(path.parents))
+
+
+def _glob(root: Path, pattern: str) -> Iterator[Path]:
+    """Yield what a pattern of uv matches; nothing for one that cannot be a pattern here."""
+    pattern = pattern.rstrip("/").removeprefix("./")
+    if pattern in ("", "."):
+        yield root
+        return
+    try:
+        for path in root.glob(pattern):
+            yield Path(os.path.normpath(path))
+    except (ValueError, IndexError, NotImplementedError, OSError):
+        return
 
 
 def _settings(project: Project, root: Path) -> tuple[dict[str, Any], str | None]:
@@ -206,9 +263,14 @@ def _settings(project: Project, root: Path) -> tuple[dict[str, Any], str | None]
         file = directory / "pyproject.toml"
         if file.is_file():
             table = project.pyproject if directory == project.root else _read_pyproject(file, project.shown(file), ".")
-            if uv := _uv_table(table.table):
-                return uv, table.source.path
+            if _has_uv_table(table.table):  # also an empty one ends uv's search
+                return _uv_table(table.table), table.source.path
     return {}, None
+
+
+def _has_uv_table(table: Mapping[str, Any]) -> bool:
+    tool = table.get("tool")
+    return isinstance(tool, dict) and isinstance(tool.get("uv"), dict)
 
 
 def _uv_table(table: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -222,6 +284,30 @@ def _read_pyproject(file: Path, shown: str, directory: str) -> Pyproject:
     return Pyproject(
         source=Source(path=shown, text=text), table=_parse(text, shown, ConfigError), directory=directory
     )
+
+
+def _check_tables(pyproject: Pyproject) -> None:
+    """Make sure that what is read as a table is one. Raises ConfigError with all that are not."""
+    problems = []
+    for path in _TABLES:
+        value: Any = pyproject.table
+        for key in path:
+            value = value.get(key, {}) if isinstance(value, dict) else {}
+        if not isinstance(value, dict):
+            name = ".".join(path)
+            problems.append(
+                Problem(
+                    code=Code.CP101,
+                    what=f"`{name}` is not a table",
+                    where=Where(
+                        path=pyproject.source.path, line=find_line(pyproject.source.text, *path), key=name
+                    ),
+                    why=f"wanted a table, found `{value!r}`",
+                    fix=f"make `{name}` a table",
+                )
+            )
+    if problems:
+        raise ConfigError(*problems)
 
 
 def _parse(text: str, shown: str, error_class: type[CudapinError]) -> dict[str, Any]:

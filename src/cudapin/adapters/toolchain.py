@@ -91,7 +91,7 @@ def _wrong(
         if name != "PATH"
         else f"the `nvcc` on PATH is of CUDA {version}",
         why=f"wanted {variant_cuda_text(variant)} for variant `{variant.name}`, found CUDA {version}"
-        + (f" in `{environ[name]}`" if name in environ and name != "PATH" else f" ({shutil.which('nvcc')})"),
+        + (f" in `{environ[name]}`" if name in environ and name != "PATH" else f" ({shutil.which('nvcc', path=environ.get('PATH'))})"),
         fix=f"point `{name}` at a toolkit of {variant_cuda_text(variant)}, or unset it",
         variant=variant.name,
     )

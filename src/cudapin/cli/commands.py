@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["Outcome", "check", "lock_check", "lock_show"]
 
 _WORST = ("missing", "stale", "unknown", "fresh")
+_PLATFORM = re.compile(
+    r"(?:many|musl)?(?P<system>linux|macosx)(?:\d+|_\d+_\d+)?_(?P<machine>[a-z]\w+)|win_amd64|win_arm64|win32"
+)
 _MARKERS = {
     "linux": {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
     "macosx": {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
@@ -45,17 +49,47 @@ def check(root: Path, environ: Mapping[str, str], names: Sequence[str] | None) -
     problems: list[Problem] = []
     rows: list[dict[str, Any]] = []
     texts: list[str] = []
+    notes: list[str] = []
     members = find_members(root)
+    gates: list[tuple[str, Gate]] = []
     for member in members:
-        prefix = "" if member == root else f"{member.relative_to(root).as_posix()}/"
+        prefix = "" if member == root else f"{_relative(member, root)}/"
         try:
-            found, member_rows = _check_project(open_gate(member, environ), names)
+            gates.append((prefix, open_gate(member, environ)))
         except CudapinError as error:
-            found, member_rows = error.problems, []
+            problems += [_moved(problem, prefix) for problem in error.problems]
+    wanted = None if names is None else _declared(names, [gate for _, gate in gates], is_whole=not problems)
+    for prefix, gate in gates:
+        try:
+            found, member_rows, member_notes = _check_project(gate, wanted)
+        except CudapinError as error:
+            found, member_rows, member_notes = error.problems, [], ()
         problems += [_moved(problem, prefix) for problem in found]
         rows += [{**row, "project": prefix or "."} if len(members) > 1 else row for row in member_rows]
         texts += [f"{prefix}{row['name']}: {row['verdict']}{_listed(row['packages'])}" for row in member_rows]
-    return Outcome(problems=sort_problems(problems), text="\n".join(texts), data={"variants": rows})
+        notes += [f"{prefix}{': ' if prefix else ''}{note}" for note in member_notes]
+    return Outcome(
+        problems=sort_problems(problems), text="\n".join(texts), data={"variants": rows}, notes=tuple(notes)
+    )
+
+
+def _declared(names: Sequence[str], gates: Sequence[Gate], *, is_whole: bool) -> tuple[str, ...]:
+    """Return the names of variants, each of which some project declares; raise ConfigError for others."""
+    declared = list(dict.fromkeys(name for gate in gates for name in gate.config.variants))
+    unknown = [name for name in names if name not in declared and name != "auto"]
+    if unknown and is_whole:
+        raise ConfigError(
+            *(
+                Problem(
+                    code=Code.CP104,
+                    what=f"no variant `{name}` is declared",
+                    why=f"`--variant` asks for `{name}`; `[tool.cudapin.variants]` declares {name_list(declared)}",
+                    fix=nearest(name, declared) if declared else f"remove `--variant {name}`",
+                )
+                for name in unknown
+            )
+        )
+    return tuple(names)
 
 
 def lock_check(root: Path, environ: Mapping[str, str], file: str | None) -> Outcome:
@@ -88,7 +122,7 @@ def lock_show(
 ) -> Outcome:
     """Show what the lock selects for a variant, or for extras and groups, in one environment."""
     gate = open_gate(root, environ)
-    environment = _environment(gate.environment, python, platform)
+    gate.environment = _environment(gate.environment, python, platform)
     if variant is not None and (extras or groups):
         raise ConfigError(_wrong("`--variant` and `--extra`/`--group` exclude each other", "both were given", "leave one out"))
     if extras or groups:
@@ -98,15 +132,18 @@ def lock_show(
         if choice is None and variant is not None:
             raise ConfigError(_wrong(f"there is no variant `{variant}`", "the project declares no variants", "use `--extra` or `--group`"))
         chosen = choice.variant if choice else Variant(name="-", extra=(), group=())
-    selection = gate.select(chosen, environment)
+    selection = gate.select_all(chosen)
     if selection is None:
         return Outcome(problems=(_no_gate(gate),), data={"packages": []})
     return Outcome(problems=(), text=_table(selection), data={"packages": _packages(selection)})
 
 
-def _check_project(gate: Gate, names: Sequence[str] | None) -> tuple[tuple[Problem, ...], list[dict[str, Any]]]:
-    for name in names or ():
-        gate.choose(name)
+def _check_project(
+    gate: Gate, names: Sequence[str] | None
+) -> tuple[tuple[Problem, ...], list[dict[str, Any]], tuple[str, ...]]:
+    if names is not None:
+        own = [name for name in names if name in gate.config.variants or name == "auto"]
+        names = [choice.variant.name for name in own if (choice := gate.choose(name)) is not None]
     problems = list(judge_static(gate))
     if not gate.config.has_lock_gate:
         problems.append(_no_gate(gate))
@@ -120,7 +157,7 @@ def _check_project(gate: Gate, names: Sequence[str] | None) -> tuple[tuple[Probl
             problems += found
             rows.append({"name": variant.name, "verdict": _word(gate, variant, found), "packages": packages})
     waived = gate.waive(problems)
-    return waived.standing, rows
+    return waived.standing, rows, _waiver_notes(waived.accepted)
 
 
 def _check_variant(gate: Gate, variant: Variant) -> tuple[tuple[Problem, ...], dict[str, str | None]]:
@@ -141,6 +178,10 @@ def _word(gate: Gate, variant: Variant, problems: tuple[Problem, ...]) -> str:
     lock_problems = gate.judge_lock(path).problems if path else ()
     standing = gate.waive((*problems, *lock_problems), variant.name).standing
     return {0: "ok", 3: "unknown"}.get(exit_code(standing), "wrong") if path else "unknown"
+
+
+def _relative(path: Path, root: Path) -> str:
+    return os.path.relpath(path, root).replace(os.sep, "/")
 
 
 def _listed(packages: Mapping[str, str | None]) -> str:
@@ -196,13 +237,12 @@ def _environment(running: Mapping[str, str], python: str | None, platform: str |
         full = python if python.count(".") > 1 else f"{python}.0"
         environment |= {"python_version": ".".join(full.split(".")[:2]), "python_full_version": full, "implementation_version": full}
     if platform is not None:
-        system, _, machine = platform.partition("_")
-        match = re.fullmatch(r"(?:(many|musl)?linux|macosx|win)(?:\d+|_\d+_\d+)?_?(\w+)?", platform)
-        system = "linux" if "linux" in system else system.rstrip("0123456789")
-        if match is None or system not in _MARKERS:
+        match = _PLATFORM.fullmatch(platform)
+        if match is None:
             raise ConfigError(_wrong("`--platform` is no platform tag", f"wanted `linux_x86_64` or the like, found `{platform}`", nearest(platform, ("linux_x86_64", "linux_aarch64", "win_amd64", "macosx_arm64"))))
-        machine = re.sub(r"^(\d+_)*", "", machine)
-        environment |= {**_MARKERS[system], "platform_machine": "AMD64" if machine == "amd64" else machine, "platform_release": "", "platform_version": ""}
+        system = match["system"] or "win"
+        machine = match["machine"] or {"win_amd64": "AMD64", "win_arm64": "ARM64", "win32": "x86"}[platform]
+        environment |= {**_MARKERS[system], "platform_machine": machine, "platform_release": "", "platform_version": ""}
     return environment
 
 

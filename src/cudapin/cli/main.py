@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import io
 import json
 import os
 import sys
@@ -46,7 +48,23 @@ def _advice(parser: argparse.ArgumentParser, message: str) -> str:
         choices = [part for part in wrong[2:] if part.strip(" ,()") and "choose" not in part]
         known = choices or message.split("choose from ")[-1].rstrip(")").replace(" ", "").split(",")
         return nearest(wrong[1], known)
+    if message.startswith("unrecognized arguments: -"):
+        option = message.split(": ", 1)[1].split()[0].partition("=")[0]
+        close = difflib.get_close_matches(option, sorted(_options(parser)), n=1)
+        if close:
+            return f"use `{close[0]}`"
     return f"{parser.prog} --help"
+
+
+def _options(parser: argparse.ArgumentParser) -> set[str]:
+    """Return every option of the parser and of its commands."""
+    found: set[str] = set()
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public way to ask
+        found.update(action.option_strings)
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            for command in action.choices.values():
+                found |= _options(command)
+    return found
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,6 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = argparse.Namespace(format=_format_in(arguments))
     outcome = None
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         options = _parser().parse_args(arguments)
         outcome = _run(options)
@@ -166,7 +187,7 @@ def _print(options: argparse.Namespace, outcome: Outcome | None, problems: tuple
             print(render_github(problem))
         else:
             print(_coloured(render_problem(problem), problem, options), file=sys.stderr)
-    if outcome and getattr(options, "verbose", False):
+    if outcome and not getattr(options, "quiet", False):
         for note in outcome.notes:
             print(f"note: {note}", file=sys.stderr)
 

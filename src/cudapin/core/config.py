@@ -155,18 +155,20 @@ def _only_default(variants: Mapping[str, Variant]) -> tuple[str, ...]:
 
 
 def _variants(top: Fields) -> dict[str, Variant]:
-    shared_pin, shared_build = _pins(top), top.texts("build-requires") or ()
+    shared_pin = _pins(top)
+    shared_build = tuple(_normalise(name) for name in top.texts("build-requires") or ())
     table = top.child("variants")
     result: dict[str, Variant] = {}
     for name in table.table:
         fields_ = table.child(name)
         fields_.only((*_VARIANT_KEYS, "overrides"))
-        if not _is_label(name):
+        if not _is_label(name) or name == "auto":
+            why = "a variant name is lower-case letters, digits and dots, since it becomes part of a version"
             table.fault(
                 Code.CP103,
                 name,
                 what=f"`{name}` cannot be the name of a variant",
-                why="a variant name is lower-case letters, digits and dots, since it becomes part of a version",
+                why="`auto` asks for the best variant of the machine" if name == "auto" else why,
                 fix=f"rename `{name}`",
             )
         values = {"cuda": _default_cuda(name), **_variant_values(fields_)}
@@ -284,11 +286,10 @@ def _name_template(top: Fields) -> str | None:
     wanted = "a project name, with `{variant}`, `{major}` or `{minor}` in it"
 
     def convert(value: object) -> str | None:
-        try:
-            filled = str(value).format(variant="cu128", major="12", minor="8")
-        except (KeyError, IndexError, ValueError):
+        if not isinstance(value, str):
             return None
-        return str(value) if isinstance(value, str) and filled != value and _is_name(filled) else None
+        filled = _fill(value, {"variant": "cu128", "major": "12", "minor": "8"})
+        return value if filled is not None and filled != value and _is_name(filled) else None
 
     return top.get("name", wanted, convert, "") or None
 
@@ -305,7 +306,7 @@ def _check_default(top: Fields, config: Config) -> None:
                 why=f"the declared variants are {name_list(config.variants)}",
                 fix=nearest(name, config.variants),
             )
-    if not config.default and "default" not in top.table:
+    if not config.default and top.table.get("default", []) == []:
         top.fault(
             Code.CP105,
             what="no default variant is named",
@@ -374,10 +375,17 @@ def spell_name(template: str, variant: Variant) -> str | None:
         values["major"] = str(cuda.major)
         if cuda.minor is not None:
             values["minor"] = str(cuda.minor)
-    try:
-        return template.format(**values)
-    except KeyError:
+    return _fill(template, values)
+
+
+def _fill(template: str, values: Mapping[str, str]) -> str | None:
+    """Fill in the placeholders `{…}`; None where one has no value."""
+    import re
+
+    parts = re.split(r"\{([^{}]*)\}", template)
+    if not all(name in values for name in parts[1::2]):
         return None
+    return "".join(values[part] if position % 2 else part for position, part in enumerate(parts))
 
 
 def _default_cuda(name: str) -> tuple[CudaVersion, ...]:
@@ -387,9 +395,12 @@ def _default_cuda(name: str) -> tuple[CudaVersion, ...]:
 
 def _cudas(value: object) -> tuple[CudaVersion, ...] | None:
     items = value if isinstance(value, list) else [value]
+    texts = [item for item in items if isinstance(item, str)]
+    if len(texts) < len(items):  # the number 12.10 would read as 12.1
+        return None
     try:
-        return tuple(parse_cuda(str(item)) for item in items)
-    except (ValueError, TypeError, AttributeError):
+        return tuple(parse_cuda(text) for text in texts)
+    except ValueError:
         return None
 
 
@@ -417,12 +428,16 @@ def _date(value: object) -> dt.date | None:
 
 
 def _marker(value: object) -> str | None:
-    from packaging.markers import InvalidMarker, Marker
+    from packaging.markers import InvalidMarker, Marker, UndefinedComparison
 
-    try:
-        return str(Marker(value)) if isinstance(value, str) else None
-    except InvalidMarker:
+    if not isinstance(value, str):
         return None
+    try:
+        marker = Marker(value)
+        marker.evaluate()  # `sys_platform ~= 'linux'` can be written, but not compared
+    except (InvalidMarker, UndefinedComparison, RecursionError):
+        return None
+    return str(marker)
 
 
 def _markers(value: object) -> tuple[str, ...] | None:

@@ -6,7 +6,7 @@ import hashlib
 import re
 from functools import lru_cache
 
-__all__ = ["is_default_index", "strip_credentials"]
+__all__ = ["find_private_hosts", "is_default_index", "strip_all_credentials", "strip_credentials"]
 
 # SHA-256 of the normalised simple-API address of the index that installers use when none is named.
 _DEFAULT_INDEX_SHA256 = "5a06749b2297be54ac5699f6f2761716adc5001a2d5f8b915ab2172922dd5706"
@@ -42,6 +42,30 @@ def strip_credentials(url: str) -> str:
         + hash_sign
         + fragment
     )
+
+
+def find_private_hosts(text: str) -> tuple[str, ...]:
+    """Return the hosts in a text's addresses that only a private network knows, sorted.
+
+    A host is private by its address (RFC 1918, loopback, RFC 4193), a name without a dot, or a suffix that no public
+    name has (RFC 6762, appendix G, and `.internal`).
+    """
+    hosts = {found[1].rpartition("@")[2].partition(":")[0].lower() for found in re.finditer(r"://([^/\s\"'\\]+)", text)}
+    return tuple(sorted(host for host in hosts if _is_private(host)))
+
+
+def _is_private(host: str) -> bool:
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.rsplit(".", 1)[-1] in ("local", "internal", "intranet", "corp", "home", "lan")
+
+
+def strip_all_credentials(text: str) -> str:
+    """Return a text, such as a command line, with the credentials of every address in it removed."""
+    return re.sub(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+", lambda found: strip_credentials(found[0]), text)
 
 
 @lru_cache(maxsize=256)

@@ -119,7 +119,7 @@ class _Judge:
     def _other_major(self, item: Bound, of: str) -> Problem:
         name = item.package.name
         known = name in self.required or not self._has_edges()
-        if item.package.direct or (known and name in self.anchored) or not self._has_edges():
+        if self._is_strict(item) or (known and name in self.anchored) or not self._has_edges():
             return self._problem(Code.CP301, item, f"is a build for {of}")
         return self._problem(
             Code.CP307, item, f"is a build for {of}, outside the closure of the variant's own packages", level="warning"

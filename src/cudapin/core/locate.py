@@ -7,16 +7,56 @@ from functools import lru_cache
 
 __all__ = ["find_array_lines", "find_line"]
 
+_STRING = r"""\"{3}(?:[^\\]|\\.)*?\"{3,5}|'{3}.*?'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'"""
+_TOKEN = re.compile(rf"{_STRING}|#[^\n]*|[\[\]{{}}\n=]|[^\[\]{{}}\n=#\"']+|.", re.DOTALL)
 _KEY = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
 _DOTTED = rf"{_KEY}(?:[ \t]*\.[ \t]*{_KEY})*"
-_HEADER = re.compile(rf"[ \t]*(\[\[?)[ \t]*({_DOTTED})[ \t]*\]\]?[ \t]*(?:#.*)?$")
+_HEADER = re.compile(rf"[ \t]*(\[\[?)[ \t]*({_DOTTED})[ \t]*\]\]?[ \t]*(?:#.*)?\r?$")
 _PAIR = re.compile(rf"[ \t]*({_DOTTED})[ \t]*=")
 _PART = re.compile(_KEY)
-_MULTILINE = re.compile(r'"""|\'\'\'')
+_ESCAPE = re.compile(r"\\(?:([btnfre\"\\])|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))")
+_ESCAPED = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b", '"': '"', "\\": "\\"}
 
 
 def _split(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip("\"'") for part in _PART.findall(dotted))
+    return tuple(_plain(part) for part in _PART.findall(dotted))
+
+
+def _plain(key: str) -> str:
+    if key[0] == "'":
+        return key[1:-1]
+    return _ESCAPE.sub(_unescape, key[1:-1]) if key[0] == '"' else key
+
+
+def _unescape(match: re.Match[str]) -> str:
+    if match[1]:
+        return _ESCAPED[match[1]]
+    number = int(match[2] or match[3] or match[4], 16)
+    return chr(number) if number <= 0x10FFFF else match[0]  # noqa: PLR2004
+
+
+def _statements(text: str) -> list[tuple[int, str]]:
+    """Return the lines that no value of an earlier line reaches into, with their numbers."""
+    found = [(1, 0)]
+    number, depth, is_value = 1, 0, False
+    for match in _TOKEN.finditer(text):
+        part = match[0]
+        if part == "\n" and depth == 0:
+            found.append((number + 1, match.end()))
+            is_value = False
+        elif part == "=":
+            is_value = True
+        elif is_value and part in "[{":
+            depth += 1
+        elif is_value and part in "]}":
+            depth = max(0, depth - 1)
+        number += part.count("\n")
+    return [(number, _line_at(text, start)) for number, start in found]
+
+
+def _line_at(text: str, start: int) -> str:
+    end = text.find("\n", start)
+    return text[start:] if end < 0 else text[start:end]
 
 
 @lru_cache(maxsize=8)
@@ -25,16 +65,11 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
     found: dict[tuple[str, ...], int] = {}
     counts: dict[tuple[str, ...], int] = {}
     prefix: tuple[str, ...] = ()
-    closing: str | None = None
-    for number, line in enumerate(text.splitlines(), 1):
-        if closing is not None:
-            if closing in line:
-                closing = None
-            continue
+    for number, line in _statements(text):
         if header := _HEADER.match(line):
             path = _split(header[2])
-            path = _indexed(path[:-1], counts) + path[-1:]
             if header[1] == "[[":
+                path = _indexed(path[:-1], counts) + path[-1:]
                 counts[path] = counts.get(path, -1) + 1
                 path = (*path, str(counts[path]))
             else:
@@ -43,9 +78,6 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
             found.setdefault(path, number)
         elif pair := _PAIR.match(line):
             found.setdefault(prefix + _split(pair[1]), number)
-        quotes = _MULTILINE.findall(line)
-        if len(quotes) % 2:
-            closing = quotes[-1]
     return found
 
 
@@ -60,11 +92,11 @@ def _indexed(path: tuple[str, ...], counts: dict[tuple[str, ...], int]) -> tuple
 
 
 def find_line(text: str, *path: str) -> int | None:
-    """Return the line of the key, else of its nearest parent that stands in the text, else None.
+    r"""Return the line of the key, else of its nearest parent that stands in the text, else None.
 
     An index into an array of tables is a part of its own: `find_line(text, "tool", "cudapin", "allow", "0", "code")`.
 
-    >>> find_line('[project]\\nname = "demo"\\n', "project", "name")
+    >>> find_line('[project]\nname = "demo"\n', "project", "name")
     2
     """
     lines = _lines(text)

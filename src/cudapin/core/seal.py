@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cudapin.core.config import Waiver
+from cudapin.core.index import strip_all_credentials
 from cudapin.core.lock import Pyproject, Source, UvInputs
 from cudapin.errors import Code, LockError, Problem, Where
 
@@ -54,7 +55,7 @@ def render_seal(seal: Seal) -> str:
             for waiver in seal.waived
         ],
     }
-    return json.dumps(document, indent=1, sort_keys=True, default=str) + "\n"
+    return strip_all_credentials(json.dumps(document, indent=1, sort_keys=True, default=str)) + "\n"
 
 
 def parse_seal(source: Source, own: Pyproject) -> Seal:
@@ -67,7 +68,7 @@ def parse_seal(source: Source, own: Pyproject) -> Seal:
         uv = document["uv"]
         return Seal(
             files={
-                str(path): SealedFile(path=file["path"], sha256=str(file["sha256"]))
+                str(path): SealedFile(path=_inside(file["path"]), sha256=str(file["sha256"]))
                 for path, file in document["files"].items()
             },
             uv=None if uv is None else _uv_inputs(uv, own),
@@ -75,8 +76,8 @@ def parse_seal(source: Source, own: Pyproject) -> Seal:
                 Waiver(
                     code=Code[waiver["code"]],
                     reason=str(waiver["reason"]),
-                    variant=waiver["variant"],
-                    package=waiver["package"],
+                    variant=_text(waiver["variant"]),
+                    package=_text(waiver["package"]),
                 )
                 for waiver in document["waived"]
             ),
@@ -93,20 +94,46 @@ def parse_seal(source: Source, own: Pyproject) -> Seal:
         ) from error
 
 
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    message = f"`{value!r}` is no text"
+    raise TypeError(message)
+
+
+def _table(value: object) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    message = f"`{value!r}` is no table"
+    raise TypeError(message)
+
+
+def _inside(value: object) -> str | None:
+    """Return a path within the sdist: nothing above its root is ever read."""
+    path = _text(value)
+    if path is not None and (path.startswith("/") or "\\" in path or ":" in path or ".." in path.split("/")):
+        message = f"`{path}` is no path within the sdist"
+        raise ValueError(message)
+    return path
+
+
 def _uv_object(inputs: UvInputs) -> dict[str, Any]:
     members = [
-        {"directory": member.directory, "path": member.source.path, "table": _judged(member.table)}
-        for member in inputs.members
-        if member.directory != inputs.project
+        _member_object(member) for member in inputs.members if member.directory != inputs.project
     ]
     own = [index for index, member in enumerate(inputs.members) if member.directory == inputs.project]
     return {
         "members": members,
         "own": own[0] if own else 0,
+        "path_dependencies": [_member_object(member) for member in inputs.path_dependencies],
         "project": inputs.project,
         "settings": dict(inputs.settings),
         "settings_path": inputs.settings_path,
     }
+
+
+def _member_object(member: Pyproject) -> dict[str, Any]:
+    return {"directory": member.directory, "path": member.source.path, "table": _judged(member.table)}
 
 
 def _judged(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,19 +147,23 @@ def _judged(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _uv_inputs(document: Mapping[str, Any], own: Pyproject) -> UvInputs:
-    members = [
-        Pyproject(
-            source=Source(path=str(member["path"]), text=""), table=member["table"], directory=str(member["directory"])
-        )
-        for member in document["members"]
-    ]
+    members = [_member(member) for member in document["members"]]
     project = str(document["project"])
     members.insert(
         int(document["own"]), Pyproject(source=own.source, table=own.table, directory=project)
     )
     return UvInputs(
         members=tuple(members),
-        settings=dict(document["settings"]),
-        settings_path=document["settings_path"],
+        settings=_table(document["settings"]),
+        settings_path=_text(document["settings_path"]),
         project=project,
+        path_dependencies=tuple(_member(member) for member in document["path_dependencies"]),
+    )
+
+
+def _member(document: Mapping[str, Any]) -> Pyproject:
+    return Pyproject(
+        source=Source(path=str(document["path"]), text=""),
+        table=_table(document["table"]),
+        directory=str(document["directory"]),
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from cudapin.core.config import Config, Variant
 
-__all__ = ["Choice", "is_declared_for", "select_variant"]
+__all__ = ["Choice", "default_name", "is_declared_for", "select_variant"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,14 @@ def is_declared_for(variant: Variant, environment: Mapping[str, str]) -> bool:
     return any(Marker(marker).evaluate(dict(environment)) for marker in variant.environments)
 
 
+def default_name(config: Config, environment: Mapping[str, str]) -> str:
+    """Return the first default that exists for the environment, else the first of all; "" where there is none."""
+    for name in config.default:
+        if is_declared_for(for_environment(config.variants[name], environment), environment):
+            return name
+    return config.default[0] if config.default else ""
+
+
 def select_variant(
     config: Config,
     requested: str | None,
@@ -61,11 +69,26 @@ def select_variant(
     if requested is not None:
         if requested not in variants:
             raise ConfigError(_undeclared(requested, config, origin))
+        if not is_declared_for(variants[requested], environment):
+            raise ConfigError(_elsewhere(variants[requested], environment))
         return Choice(variant=variants[requested], why=f"named by {origin}")
-    for name in config.default:
-        if is_declared_for(variants[name], environment):
-            return Choice(variant=variants[name], why="the default")
-    return Choice(variant=variants[config.default[0]], why="the default")
+    default = variants[default_name(config, environment)]
+    if is_declared_for(default, environment):
+        return Choice(variant=default, why="the default")
+    raise ConfigError(*(_elsewhere(variants[name], environment) for name in config.default))
+
+
+def _elsewhere(variant: Variant, environment: Mapping[str, str]) -> Problem:
+    wanted = [f"`requires-python = {variant.requires_python}`"] if variant.requires_python else []
+    wanted += [f"`{marker}`" for marker in variant.environments]
+    return Problem(
+        code=Code.CP104,
+        what=f"variant `{variant.name}` does not exist for this Python and platform",
+        why=f"wanted {' or '.join(wanted)}, found Python {environment['python_full_version']} on "
+        f"{environment['sys_platform']} {environment['platform_machine']}",
+        fix=f"build another variant here, or change where `{variant.name}` exists",
+        variant=variant.name,
+    )
 
 
 def _undeclared(name: str, config: Config, origin: str) -> Problem:

@@ -56,12 +56,22 @@ def stamp_metadata(
     if config.extras == "fold" and not unspelled:
         own = set(variant.extra or ())
         others = {extra for other in config.variants.values() for extra in _extras_of(other)} - own
-        folded = [text for extra in sorted(own) for text in extras.get(extra, ())]
+        names = {name: _normalise(name) for name in extras}
+        folded = [text for name in sorted(extras) if names[name] in own for text in extras[name]]
         dependencies = _unique((*dependencies, *folded))
-        extras = {name: () if name in own else items for name, items in extras.items() if name not in others}
+        extras = {
+            name: () if names[name] in own else items for name, items in extras.items() if names[name] not in others
+        }
     dependencies = _unique((*dependencies, *variant.dependencies))
     if selection is not None:
+        own = set(variant.extra or ())
+        kept = {
+            name: _pinned(items, variant.pin, selection) for name, items in extras.items() if _normalise(name) in own
+        }
+        extras |= kept
+        standing = (*dependencies, *(text for items in kept.values() for text in items))
         dependencies = _pinned(dependencies, variant.pin, selection)
+        dependencies = _unique((*dependencies, *_added_pins(standing, variant.pin, selection)))
     return Metadata(
         name=metadata.name if unspelled or config.name is None else spell_name(config.name, variant) or metadata.name,
         version=metadata.version if unspelled or config.spelling == "none" else _local(metadata.version, variant.name),
@@ -93,7 +103,15 @@ def render_record(record: Mapping[str, Any]) -> str:
 
 
 def _extras_of(variant: Variant) -> tuple[str, ...]:
-    return variant.extra if variant.extra is not None else (variant.name,)
+    if variant.extra is not None:
+        return variant.extra
+    return (_normalise(variant.name),) if variant.group is None else ()
+
+
+def _normalise(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)
 
 
 def _local(version: str, label: str) -> str:
@@ -103,6 +121,7 @@ def _local(version: str, label: str) -> str:
     parsed = Version(version)
     if parsed.local is None:
         return f"{version}+{label}"
+    label = str(Version(f"0+{label}").local)  # as PEP 440 writes it: a numeric part loses its zeros in front
     if parsed.local == label or parsed.local.startswith(f"{label}."):
         return version
     return f"{parsed.public}+{label}.{parsed.local}"
@@ -113,19 +132,28 @@ def _pinned(dependencies: Iterable[str], pins: Mapping[str, Pin], selection: Sel
     from packaging.utils import canonicalize_name
 
     result: list[str] = []
-    done: set[str] = set()
     for text in dependencies:
         requirement = Requirement(text)
         name: str = canonicalize_name(requirement.name)
         if name in pins and selection.find(name) and requirement.url is None:
-            done.add(name)
             result.extend(_pin(requirement, pins[name], _forks(selection, name)))
         else:
             result.append(text)
-    for name, pin in sorted(pins.items()):
-        if name not in done and selection.find(name):
-            result.extend(_pin(Requirement(name), pin, _forks(selection, name)))
     return _unique(result)
+
+
+def _added_pins(standing: Iterable[str], pins: Mapping[str, Pin], selection: Selection) -> list[str]:
+    """Return a pin for each selected name that no requirement of the wheel asks for yet (a dependency group did)."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    names = {str(canonicalize_name(Requirement(text).name)) for text in standing}
+    return [
+        text
+        for name, pin in sorted(pins.items())
+        if name not in names and selection.find(name)
+        for text in _pin(Requirement(name), pin, _forks(selection, name))
+    ]
 
 
 def _forks(selection: Selection, name: str) -> tuple[Fork, ...]:
@@ -143,6 +171,8 @@ def _pin(requirement: Requirement, pin: Pin, forks: tuple[Fork, ...]) -> list[st
     from packaging.markers import Marker
     from packaging.specifiers import SpecifierSet
 
+    if any(_is_pinned(requirement, pin, fork) for fork in forks):
+        return [str(requirement)]
     result = []
     for fork in forks:
         pinned = _copy(requirement)
@@ -152,6 +182,15 @@ def _pin(requirement: Requirement, pin: Pin, forks: tuple[Fork, ...]) -> list[st
             pinned.marker = Marker(both)
         result.append(str(pinned))
     return result or [str(requirement)]
+
+
+def _is_pinned(requirement: Requirement, pin: Pin, fork: Fork) -> bool:
+    """Tell whether a requirement is already what this fork makes of it."""
+    from packaging.markers import Marker
+
+    if str(requirement.specifier) != _specifier(pin, fork.version):
+        return False
+    return fork.marker is None or str(Marker(fork.marker)) in str(requirement.marker or "")
 
 
 def _copy(requirement: Requirement) -> Requirement:
@@ -166,7 +205,8 @@ def _specifier(pin: Pin, version: str) -> str:
     if pin == "exact":
         return f"=={parsed.public}"
     if pin == "minor":
-        return f"=={parsed.major}.{parsed.minor}.*"
+        epoch = f"{parsed.epoch}!" if parsed.epoch else ""
+        return f"=={epoch}{parsed.major}.{parsed.minor}.*"
     return f">={parsed.public}"
 
 

@@ -46,10 +46,14 @@ def render_problems(problems: Iterable[Problem]) -> str:
 def render_github(problem: Problem) -> str:
     """Return the workflow command that annotates the place in a GitHub Actions run."""
     where = problem.where
-    place = "" if where is None else f"file={where.path}," + (f"line={where.line}," if where.line else "")
+    path = "" if where is None else _escaped(where.path).replace(":", "%3A").replace(",", "%2C")
+    place = "" if where is None else f"file={path}," + (f"line={where.line}," if where.line else "")
     text = f"{problem.what}. why: {problem.why}. fix: {problem.fix}"
-    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"::{problem.level} {place}title={problem.code.name}::{escaped}"
+    return f"::{problem.level} {place}title={problem.code.name}::{_escaped(text)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def problem_object(problem: Problem) -> dict[str, object]:

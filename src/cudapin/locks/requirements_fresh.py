@@ -7,10 +7,12 @@ cannot see (a loosened requirement, another `requires-python`, another index) is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cudapin.core.fields import name_list
+from cudapin.core.index import strip_all_credentials, strip_credentials
 from cudapin.core.locate import find_line
 from cudapin.core.lock import LockVerdict
 from cudapin.errors import Code, Problem, Where, sort_problems
@@ -32,9 +34,15 @@ _WITH_VALUE = {
     "-c": "constraints",
     "--constraint": "constraints",
     "--constraints": "constraints",
-    "--override": "constraints",
-    "--overrides": "constraints",
+    "--override": "overrides",
+    "--overrides": "overrides",
 }
+_SEARCHED = ("requirements.in", "setup.py", "pyproject.toml", "setup.cfg")
+"""What `pip-compile` looks for, in this order, when it is given no input."""
+_BUILD_DEPS = ("--build-deps-for", "--all-build-deps", "--only-build-deps")
+_SHORT_WITH_VALUE = re.compile(r"-([copifPCb])(.+)")
+_NESTED = re.compile(r"(-r|-c|--requirement|--constraint)(?:\s*=\s*|\s+|(?<=-[rc])(?=\S))(.+)")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _OTHER_WITH_VALUE = frozenset(
     (
         "-o --output-file -p --python --python-version --python-platform --index-url -i --extra-index-url --index"
@@ -49,13 +57,21 @@ _OTHER_WITH_VALUE = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What a compile command reads: files (`pyproject.toml`, `*.in`), extras, groups and constraint files."""
+    """What a compile command reads: files (`pyproject.toml`, `*.in`), extras, groups, constraint and override files.
+
+    `searched` are the files of which the first that exists is read where none is named; `unjudged` are options
+    that make the command read what is not judged here.
+    """
 
     files: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    searched: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
     all_extras: bool = False
+    is_uv: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +81,7 @@ class _Wanted:
     text: str
     where: Where
     is_constraint: bool = False
+    is_override: bool = False
 
 
 @dataclass(slots=True)
@@ -73,6 +90,7 @@ class _Judge:
 
     lock: RequirementsLock
     environment: Mapping[str, str]
+    project: str
     stale: list[Problem] = field(default_factory=list)
     unknown: list[Problem] = field(default_factory=list)
 
@@ -84,33 +102,52 @@ class _Judge:
 
 def read_command(header: Header | None) -> Inputs:
     """Read the inputs off the recorded command line; without one, `pyproject.toml` itself."""
-    found: dict[str, list[str]] = {"files": [], "extras": [], "groups": [], "constraints": []}
+    found: dict[str, list[str]] = {name: [] for name in ("files", "extras", "groups", "constraints", "overrides")}
     arguments = list(header.arguments) if header else ["pip-compile", "pyproject.toml"]
-    start = 3 if arguments[:3] == ["uv", "pip", "compile"] or arguments[1:2] == ["-m"] else 1
+    is_uv = arguments[:1] == ["uv"]
+    start = 3 if arguments[1:2] == ["-m"] else 1
+    if "compile" in arguments[start : start + 3]:
+        start = arguments.index("compile", start) + 1
     rest = iter(arguments[start:])
     for argument in rest:
         option, equals, value = argument.partition("=")
+        if short := _SHORT_WITH_VALUE.fullmatch(argument):
+            option, equals, value = f"-{short[1]}", "=", short[2]
         if option in _WITH_VALUE:
             found[_WITH_VALUE[option]].append(value if equals else next(rest, ""))
         elif option in _OTHER_WITH_VALUE:
             if not equals:
                 next(rest, "")
-        elif not argument.startswith("-"):
+        elif argument == "-" or not argument.startswith("-"):
             found["files"].append(argument)
-    if start == 1 and not found["files"]:
-        found["files"] = ["requirements.in"]
     return Inputs(
         files=tuple(found["files"]),
         extras=tuple(found["extras"]),
         groups=tuple(found["groups"]),
         constraints=tuple(found["constraints"]),
+        overrides=tuple(found["overrides"]),
+        searched=() if is_uv or found["files"] else _SEARCHED,
+        unjudged=tuple(argument for argument in arguments if argument.partition("=")[0] in _BUILD_DEPS),
         all_extras="--all-extras" in arguments,
+        is_uv=is_uv,
     )
 
 
-def input_paths(inputs: Inputs) -> tuple[str, ...]:
-    """Return the input files other than `pyproject.toml`: what an sdist has to carry for the verdict."""
-    return tuple(path for path in (*inputs.files, *inputs.constraints) if not _is_pyproject(path))
+def input_paths(inputs: Inputs, read: Callable[[str], Source | None]) -> tuple[str, ...]:
+    """Return the input files other than `pyproject.toml`, with those that they include, as far as they exist.
+
+    They are what an sdist has to carry for the verdict.
+    """
+    todo = [*inputs.files, *inputs.searched, *inputs.constraints, *inputs.overrides]
+    found: dict[str, None] = {}
+    while todo:
+        path = todo.pop(0)
+        source = None if path in found or _is_pyproject(path) else read(path)
+        if source is not None:
+            found[path] = None
+            lines = (text for _, text, _ in read_logical_lines(source.text))
+            todo += [_beside(path, nested[2].strip()) for text in lines if (nested := _NESTED.fullmatch(text))]
+    return tuple(found)
 
 
 def judge_requirements(
@@ -121,11 +158,11 @@ def judge_requirements(
     environment: Mapping[str, str],
 ) -> LockVerdict:
     """Judge the file for the variants that use it. `read` gives the text of an input file, None if it is missing."""
-    judge = _Judge(lock, environment)
+    judge = _Judge(lock, environment, _normalise(str(_table(pyproject.table, "project").get("name", ""))))
     if lock.header is not None and lock.header.is_export:
         return LockVerdict(freshness="unknown", problems=(_derived(lock),))
     inputs = read_command(lock.header)
-    wanted = list(_wanted(judge, inputs, pyproject, read))
+    wanted = _without_overridden(list(_wanted(judge, inputs, pyproject, read)))
     _check_variants(judge, inputs, pyproject, variants, lock)
     for item in wanted:
         _check_wanted(judge, item)
@@ -145,7 +182,9 @@ def _is_pyproject(path: str) -> bool:
 def _wanted(
     judge: _Judge, inputs: Inputs, pyproject: Pyproject, read: Callable[[str], Source | None]
 ) -> Iterator[_Wanted]:
-    for path in inputs.files:
+    for option in inputs.unjudged:
+        judge.unknown.append(_unjudged(judge, f"its option `{option}` is not judged"))
+    for path in inputs.files or _first(inputs.searched, read):
         if path in ("pyproject.toml", "./pyproject.toml"):
             yield from _project_requirements(judge, inputs, pyproject)
         elif _is_pyproject(path) or path.endswith((".py", ".cfg")) or path == ".":
@@ -160,16 +199,45 @@ def _wanted(
             yield from _group_requirements(judge, pyproject, name)
     for path in inputs.constraints:
         yield from _file_requirements(judge, path, read, is_constraint=True)
+    for path in inputs.overrides:
+        for item in _file_requirements(judge, path, read, is_constraint=True):
+            yield replace(item, is_override=True)
+    if inputs.is_uv:
+        uv = _table(_table(pyproject.table, "tool"), "uv")
+        for key in ("constraint-dependencies", "override-dependencies"):
+            for item in _listed(uv.get(key), pyproject, "tool", "uv", key):
+                yield replace(item, is_constraint=True, is_override=key.startswith("override"))
+
+
+def _first(paths: Sequence[str], read: Callable[[str], Source | None]) -> tuple[str, ...]:
+    """Return the first file that exists, else the first of all, which is then reported as missing."""
+    return tuple(path for path in paths if path == "pyproject.toml" or read(path) is not None)[:1]
+
+
+def _without_overridden(wanted: list[_Wanted]) -> list[_Wanted]:
+    """Leave out the requirements that an override replaces."""
+    overridden = {_name_of(item.text) for item in wanted if item.is_override}
+    return [item for item in wanted if item.is_override or _name_of(item.text) not in overridden]
+
+
+def _name_of(text: str) -> str | None:
+    match = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", text)
+    return _normalise(match[1]) if match else None
+
+
+def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = table.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _project_requirements(judge: _Judge, inputs: Inputs, pyproject: Pyproject) -> Iterator[_Wanted]:
-    project = pyproject.table.get("project", {})
+    project = _table(pyproject.table, "project")
     dynamic = project.get("dynamic", [])
     for key in ("dependencies", "optional-dependencies"):
         if key in dynamic:
             judge.unknown.append(_unjudged(judge, f"`project.{key}` is dynamic, so what it holds is not in any file"))
     yield from _listed(project.get("dependencies", []), pyproject, "project", "dependencies")
-    extras: Mapping[str, Any] = project.get("optional-dependencies", {})
+    extras = _table(project, "optional-dependencies")
     by_name = {_normalise(extra): extra for extra in extras}
     chosen = list(by_name) if inputs.all_extras else [_normalise(extra) for extra in inputs.extras]
     done: set[str] = set()
@@ -188,7 +256,7 @@ def _project_requirements(judge: _Judge, inputs: Inputs, pyproject: Pyproject) -
 
 
 def _group_requirements(judge: _Judge, pyproject: Pyproject, group: str) -> Iterator[_Wanted]:
-    groups: Mapping[str, Any] = pyproject.table.get("dependency-groups", {})
+    groups = _table(pyproject.table, "dependency-groups")
     by_name = {_normalise(name): name for name in groups}
     todo, done = [_normalise(group)], set[str]()
     while todo:
@@ -223,12 +291,10 @@ def _file_requirements(
         judge.unknown.append(_unjudged(judge, f"its input `{path}` is missing"))
         return
     for line, text, _ in read_logical_lines(source.text):
-        if text.startswith(("-r ", "-c ", "--requirement ", "--constraint ")):
-            option, _, name = text.partition(" ")
-            nested = _beside(path, name.strip())
-            yield from _file_requirements(
-                judge, nested, read, is_constraint=is_constraint or option in ("-c", "--constraint"), depth=depth + 1
-            )
+        if found := _NESTED.fullmatch(text):
+            nested = _beside(path, found[2].strip())
+            is_nested_constraint = is_constraint or found[1] in ("-c", "--constraint")
+            yield from _file_requirements(judge, nested, read, is_constraint=is_nested_constraint, depth=depth + 1)
         elif text.startswith(("-e", ".", "/")):
             judge.unknown.append(_unjudged(judge, f"its input `{path}` holds the local directory `{text}`"))
         elif not text.startswith("-"):
@@ -244,33 +310,31 @@ def _beside(path: str, name: str) -> str:
 
 def _check_wanted(judge: _Judge, item: _Wanted) -> None:
     """One requirement: a pin of that name exists where it is needed, and satisfies it."""
+    from packaging.markers import UndefinedComparison
     from packaging.requirements import InvalidRequirement, Requirement
 
+    shown = strip_all_credentials(item.text)
     try:
         wanted = Requirement(item.text)
-    except InvalidRequirement:
-        judge.unknown.append(_unjudged(judge, f"`{item.text}` in `{item.where}` is no PEP 508 requirement"))
+        is_needed = holds(None if wanted.marker is None else str(wanted.marker), {"extra": "", **judge.environment})
+    except (InvalidRequirement, UndefinedComparison, RecursionError):
+        judge.unknown.append(_unjudged(judge, f"`{shown}` in `{item.where}` is no PEP 508 requirement"))
         return
-    if not holds(None if wanted.marker is None else str(wanted.marker), {"extra": "", **judge.environment}):
+    if not is_needed:
         return
     name = _normalise(wanted.name)
     entries = judge.lock.by_name.get(name, [])
     here = [entry for entry in entries if holds(entry.marker, judge.environment)]
     if not here:
-        if not item.is_constraint and not _is_own(judge, name):
-            judge.stale.append(_stale(judge, item, None, f"wanted `{item.text}`, the lock has no `{name}`"))
+        if not item.is_constraint and name != judge.project:
+            judge.stale.append(_stale(judge, item, None, f"wanted `{shown}`, the lock has no `{name}`"))
         return
     for entry in here:
-        if wanted.url is not None and _plain(wanted.url) != _plain(entry.url or ""):
+        if wanted.url is not None and not _is_same_address(wanted.url, entry.url or ""):
             found = entry.url or entry.version
-            judge.stale.append(_stale(judge, item, entry, f"wanted `{item.text}`, the lock has `{found}`"))
+            judge.stale.append(_stale(judge, item, entry, f"wanted `{shown}`, the lock has `{found}`"))
         elif entry.version is not None and not wanted.specifier.contains(entry.version, prereleases=True):
-            judge.stale.append(_stale(judge, item, entry, f"wanted `{item.text}`, the lock has `{entry.version}`"))
-
-
-def _is_own(judge: _Judge, name: str) -> bool:
-    """Tell whether a name is the project's own, as in `demo[extra]` inside another extra."""
-    return any(f"{name} (" in note.lower() for entry in judge.lock.entries for note in entry.via)
+            judge.stale.append(_stale(judge, item, entry, f"wanted `{shown}`, the lock has `{entry.version}`"))
 
 
 def _check_variants(
@@ -310,10 +374,10 @@ def _check_surplus(judge: _Judge, inputs: Inputs, wanted: list[_Wanted]) -> None
             names.add(_normalise(Requirement(item.text).name))
         except InvalidRequirement:
             return
-    origins = ("pyproject.toml", *(path for path in inputs.files if path not in inputs.constraints))
+    origins = ("pyproject.toml", *inputs.files, *inputs.searched)
     for entry in judge.lock.entries:
         notes = [note for note in entry.via if any(origin in note for origin in origins)]
-        asked = [note for note in notes if "constraint" not in note and not note.startswith("-c")]
+        asked = [note for note in notes if not note.startswith(("-c", "--constraint", "--override"))]
         if asked and entry.name not in names:
             judge.stale.append(
                 Problem(
@@ -381,8 +445,22 @@ def _own_extras(text: str, project: str) -> list[str]:
     return [_normalise(extra) for extra in requirement.extras]
 
 
-def _plain(url: str) -> str:
-    return url.partition("#")[0]
+def _is_same_address(wanted: str, found: str) -> bool:
+    """Compare two addresses without credentials and fragments; a lock may write a git reference as its commit."""
+    wanted, found = (strip_credentials(url).partition("#")[0] for url in (wanted, found))
+    if wanted == found or not wanted.startswith("git+"):
+        return wanted == found
+    repository, reference = _divided(wanted)
+    locked_repository, commit = _divided(found)
+    is_commit = _COMMIT.fullmatch(commit) is not None and _COMMIT.fullmatch(reference) is None
+    return repository == locked_repository and is_commit
+
+
+def _divided(url: str) -> tuple[str, str]:
+    """Divide `git+https://index.example/me/it@main` into the repository and what is taken from it."""
+    head, slash, tail = url.rpartition("/")
+    name, _, reference = tail.partition("@")
+    return f"{head}{slash}{name}", reference
 
 
 def _normalise(name: str) -> str:

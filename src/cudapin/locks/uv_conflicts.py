@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from cudapin.locks.uv_project import UvProject, UvWorkspace
 
-__all__ = ["ConflictSet", "locked_conflicts", "render_conflicts", "wanted_conflicts"]
+__all__ = ["ConflictSet", "agrees", "locked_conflicts", "render_conflicts", "wanted_conflicts"]
 
 ConflictItem = tuple[str, str, str]
 """Package, kind (`extra`, `group` or `project`) and name."""
@@ -20,29 +20,36 @@ ConflictSet = frozenset[ConflictItem]
 _KEY = ("tool", "uv", "conflicts")
 
 
-def wanted_conflicts(workspace: UvWorkspace) -> frozenset[ConflictSet]:
-    """Return the conflicts that the members declare, with those that follow from groups including each other."""
-    projects = [workspace.root, *workspace.others]
-    declared = {conflict for project in projects for conflict in _declared(project)}
+def wanted_conflicts(workspace: UvWorkspace) -> tuple[list[ConflictSet], set[ConflictSet]]:
+    """Return the conflicts that the members declare, in order, and those that follow from groups in groups."""
     root = workspace.root
-    if root.name is not None:
-        declared = _expand(declared, root.name, {group: root.includes(group) for group in root.groups_as_written})
-    return frozenset(declared)
+    projects = [*([root] if root.name is None else []), *(p for _, p in sorted(workspace.members.items()))]
+    declared = [conflict for project in projects for conflict in _declared(project)]
+    if root.name is None:
+        return declared, set()
+    includes = {group: root.includes(group) for group in root.groups_as_written}
+    return declared, _expand(set(declared), root.name, includes) - set(declared)
 
 
-def locked_conflicts(header: Mapping[str, Any]) -> frozenset[ConflictSet]:
-    """Return the conflicts that a lock records."""
-    return frozenset(frozenset(_item(item, "") for item in conflict) for conflict in header.get("conflicts", ()))
+def locked_conflicts(header: Mapping[str, Any]) -> list[ConflictSet]:
+    """Return the conflicts that a lock records, in order."""
+    return [frozenset(_item(item, "") for item in conflict) for conflict in header.get("conflicts", ())]
+
+
+def agrees(declared: list[ConflictSet], inferred: set[ConflictSet], found: list[ConflictSet]) -> bool:
+    """Tell whether a lock records these: uv compares the declared ones in order, and appends the inferred ones."""
+    rest = found[len(declared) :]
+    return found[: len(declared)] == declared and len(rest) == len(inferred) and set(rest) == inferred
 
 
 def render_conflicts(conflicts: Iterable[ConflictSet]) -> str:
     """Return the sets as text for a message."""
-    sets = sorted(
+    sets = [
         "{"
         + ", ".join(f"{package}[{name}]" if kind == "extra" else f"{package}:{name}" for package, kind, name in s)
         + "}"
         for s in (sorted(conflict) for conflict in conflicts)
-    )
+    ]
     return ", ".join(f"`{text}`" for text in sets) or "none"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cudapin.core.python import ANY_PYTHON, PythonRange, parse_python_range
 from cudapin.errors import Where
-from cudapin.locks.uv_conflicts import locked_conflicts, render_conflicts, wanted_conflicts
+from cudapin.locks.uv_conflicts import agrees, locked_conflicts, render_conflicts, wanted_conflicts
 from cudapin.locks.uv_manifest import judge_environments, judge_manifest
 from cudapin.locks.uv_member import MemberJudge
 from cudapin.locks.uv_project import UvWorkspace
@@ -93,8 +93,9 @@ def _judge_settings(report: Report, workspace: UvWorkspace) -> None:
 
 
 def _judge_conflicts(report: Report, workspace: UvWorkspace) -> None:
-    wanted, found = wanted_conflicts(workspace), locked_conflicts(report.lock.header)
-    if wanted != found:
+    (declared, inferred), found = wanted_conflicts(workspace), locked_conflicts(report.lock.header)
+    if not agrees(declared, inferred, found):
+        wanted = [*declared, *sorted(inferred, key=sorted)]
         texts = (render_conflicts(wanted), render_conflicts(found))
         report.stale("`tool.uv.conflicts` has changed", *texts, report.in_lock("conflicts"))
 
@@ -112,16 +113,15 @@ def _judge_projects(report: Report, workspace: UvWorkspace, python: PythonRange,
         if entry.source.kind not in _LOCAL_KINDS or entry.name in workspace.members:
             continue
         project_there = find_path(workspace, entry.source.value)
-        if project_there is None:
+        if entry.source.value == ".":
+            where = report.in_project(workspace.root, "project")
+            report.stale("the project is no longer there", "no project", f"`{entry.name}`", where, package=entry.name)
+        elif project_there is None:
             why = f"the project file in `{entry.source.value}`, from which uv reads it, was not given"
             where = Where(path=report.lock.source.path, line=entry.line, key="package.source")
             report.unknown(f"`{entry.name}` is a project outside the workspace", why, where)
-        elif project_there.name == entry.name:
-            index_urls |= _judge_project(report, project_there, entry, workspace, python)
         else:
-            where = Where(path=report.lock.source.path, line=entry.line, key="package.name")
-            wanted = f"`{project_there.name}` in `{entry.source.value}`"
-            report.stale("a path dependency has another name", wanted, f"`{entry.name}`", where)
+            index_urls |= _judge_project(report, project_there, entry, workspace, python)
 
 
 def _judge_project(

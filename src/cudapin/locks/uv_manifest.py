@@ -8,6 +8,7 @@ from cudapin.core.markers import (
     are_equivalent,
     parse_marker,
 )
+from cudapin.core.specifiers import has_same_clauses, is_same_specifier
 from cudapin.locks.uv_package import read_requirement
 from cudapin.locks.uv_project import Declared, UnjudgeableError, normalise_name
 from cudapin.locks.uv_requires import differing_names, lower_requirement, render_requirement
@@ -83,7 +84,8 @@ def _judge_list(
     locked: set[str] | None,
 ) -> None:
     """Report names whose entries differ; one that is only in the project, for a name not in the lock, is nothing."""
-    for name, (missing, surplus) in differing_names(wanted, found, {}, python).items():
+    is_same = has_same_clauses if key == "build-constraints" else is_same_specifier
+    for name, (missing, surplus) in differing_names(wanted, found, {}, python, is_same=is_same).items():
         is_without_effect = locked is not None and name not in locked and not surplus
         if not is_without_effect:
             where = report.in_project(workspace.root, "tool", "uv", setting)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cudapin.core.markers import FALSE, TRUE, assign_extras, conjunction, is_possible, parse_marker
+from cudapin.core.specifiers import has_same_clauses
 from cudapin.errors import Code, Where
 from cudapin.locks.uv_manifest import render_side
 from cudapin.locks.uv_project import UnjudgeableError, normalise_name
@@ -158,7 +159,7 @@ class MemberJudge:
         recorded = self.entry.group_requires_python
         for name in sorted({name for name, text in pythons.items() if text} | recorded.keys()):
             ours, theirs = pythons.get(name, ""), recorded.get(name, "")
-            if _clauses(ours) != _clauses(theirs):
+            if not has_same_clauses(ours, theirs):
                 where = self.report.in_project(self.project, "tool", "uv", "dependency-groups")
                 what = f"`requires-python` of group `{name}` has changed"
                 self._stale(what, f"`{ours or 'any'}`", f"`{theirs or 'any'}`", where)
@@ -206,10 +207,6 @@ class MemberJudge:
 
 def _names(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in sorted(names)) or "none"
-
-
-def _clauses(specifier: str) -> frozenset[str]:
-    return frozenset("".join(part.split()) for part in specifier.split(",") if part.strip())
 
 
 def _flatten(requirements: Sequence[UvRequirement], project: str) -> list[UvRequirement]:

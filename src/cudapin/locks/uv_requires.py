@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cudapin.core.index import strip_credentials
@@ -22,11 +23,12 @@ from cudapin.core.markers import (
     render_marker,
 )
 from cudapin.core.python import parse_python_range
+from cudapin.core.specifiers import is_same_specifier
 from cudapin.locks.uv_model import UvRequirement
 from cudapin.locks.uv_project import Declared, UnjudgeableError, normalise_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from packaging.requirements import Requirement
 
@@ -34,12 +36,21 @@ if TYPE_CHECKING:
     from cudapin.core.python import PythonRange
     from cudapin.locks.uv_project import UvProject, UvWorkspace
 
-__all__ = ["differing_names", "find_path", "lower_requirement", "parse_requirement", "render_requirement"]
+__all__ = [
+    "differing_names",
+    "find_path",
+    "lower_requirement",
+    "parse_requirement",
+    "render_requirement",
+    "specifier_text",
+]
 
 _ARCHIVE = re.compile(r"\.(?:whl|zip|tar\.\w+|tgz|tbz|txz|tlz)$")
+_SPECIFIER = re.compile(r"\s*[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*\(?([^;)]*)")
 _GIT_REFERENCES = ("branch", "tag", "rev")
 
 
+@lru_cache(maxsize=4096)
 def parse_requirement(declared: Declared) -> Requirement:
     """Read the text of a requirement; raise UnjudgeableError where `packaging` cannot."""
     from packaging.requirements import InvalidRequirement, Requirement
@@ -52,6 +63,12 @@ def parse_requirement(declared: Declared) -> Requirement:
         raise UnjudgeableError(f"`{strip_credentials(declared.text)}` is no requirement", *declared.key) from error
 
 
+def specifier_text(requirement: str) -> str:
+    """Return the specifier of a requirement as written; `packaging` drops repeated clauses, uv does not."""
+    match = _SPECIFIER.match(requirement)
+    return match[1].strip() if match else ""
+
+
 def lower_requirement(
     declared: Declared, project: UvProject, workspace: UvWorkspace, python: PythonRange
 ) -> Iterator[UvRequirement]:
@@ -62,7 +79,7 @@ def lower_requirement(
     plain = UvRequirement(
         name=name,
         extras=frozenset(map(normalise_name, requirement.extras)),
-        specifier=str(requirement.specifier),
+        specifier=specifier_text(declared.text) if requirement.specifier else "",
         marker=marker,
         source=None if requirement.url is None else _url_source(requirement.url, declared),
     )
@@ -194,7 +211,7 @@ def _git_address(url: str, parts: Mapping[str, Any]) -> str:
     """Return the address with its parts in one order; uv writes them as a query."""
     address = strip_credentials(url).removeprefix("git+").partition("#")[0].partition("?")[0]
     kept = [f"{key}={parts[key]}" for key in ("path", "subdirectory", *_GIT_REFERENCES) if parts.get(key)]
-    return f"{address}?{'&'.join([*kept, *(['lfs=true'] if parts.get('lfs') in {True, 'true'} else [])])}"
+    return f"{address}?{'&'.join([*kept, *(['lfs=true'] if parts.get('lfs') in (True, 'true') else [])])}"
 
 
 def _url_source(url: str, declared: Declared) -> tuple[str, str]:
@@ -228,28 +245,17 @@ def _comparable_source(source: tuple[str, str] | None) -> tuple[str, str] | None
     return (kind, _join(".", value))
 
 
-def _comparable_specifier(specifier: str) -> frozenset[tuple[str, str]]:
-    """Return the clauses of a specifier in canonical spelling, without order (`2.30` is `2.30.0`)."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-    from packaging.utils import canonicalize_version
-
-    try:
-        clauses = SpecifierSet(specifier)
-    except InvalidSpecifier:
-        return frozenset({("", specifier)})
-    return frozenset((clause.operator, canonicalize_version(clause.version)) for clause in clauses)
-
-
 def _comparable(requirement: UvRequirement) -> tuple[object, ...]:
-    return (
-        requirement.extras,
-        _comparable_specifier(requirement.specifier),
-        _comparable_source(requirement.source),
-        requirement.conflict,
-    )
+    return (requirement.extras, _comparable_source(requirement.source), requirement.conflict)
 
 
-def _is_same(wanted: UvRequirement, found: UvRequirement, members: Mapping[str, object], python: PythonRange) -> bool:
+def _agree(
+    wanted: UvRequirement,
+    found: UvRequirement,
+    members: Mapping[str, object],
+    python: PythonRange,
+    is_same: Callable[[str, str], bool],
+) -> bool:
     """Tell whether uv takes both for the same requirement."""
     if wanted.name in members and None in (wanted.source, found.source) and wanted.source != found.source:
         # What a member requires of another is recorded with its directory or, by some versions of uv, plainly.
@@ -258,7 +264,11 @@ def _is_same(wanted: UvRequirement, found: UvRequirement, members: Mapping[str, 
         if not _same_local_index(wanted, found):
             return False
         wanted, found = (_replace(item, source=None) for item in (wanted, found))
-    return _comparable(wanted) == _comparable(found) and are_equivalent(wanted.marker, found.marker, python)
+    return (
+        _comparable(wanted) == _comparable(found)
+        and is_same(wanted.specifier, found.specifier)
+        and are_equivalent(wanted.marker, found.marker, python)
+    )
 
 
 def _is_local_index(requirement: UvRequirement) -> bool:
@@ -279,16 +289,21 @@ def differing_names(
     found: Iterable[UvRequirement],
     members: Mapping[str, object],
     python: PythonRange,
+    *,
+    is_same: Callable[[str, str], bool] = is_same_specifier,
 ) -> dict[str, tuple[list[UvRequirement], list[UvRequirement]]]:
-    """Return, for each name whose requirements differ, those wanted and not found, and the other way round."""
+    """Return, for each name whose requirements differ, those wanted and not found, and the other way round.
+
+    `is_same` compares their specifiers: by what they admit, where uv does not ask for the same clauses.
+    """
     by_name: dict[str, tuple[list[UvRequirement], list[UvRequirement]]] = {}
     for side, requirements in enumerate((wanted, found)):
         for requirement in requirements:
             by_name.setdefault(requirement.name, ([], []))[side].append(requirement)
     differing = {}
     for name, (ours, theirs) in sorted(by_name.items()):
-        missing = [a for a in ours if not any(_is_same(a, b, members, python) for b in theirs)]
-        surplus = [b for b in theirs if not any(_is_same(a, b, members, python) for a in ours)]
+        missing = [a for a in ours if not any(_agree(a, b, members, python, is_same) for b in theirs)]
+        surplus = [b for b in theirs if not any(_agree(a, b, members, python, is_same) for a in ours)]
         if missing or surplus:
             differing[name] = (missing, surplus)
     return differing

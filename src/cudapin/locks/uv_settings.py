@@ -6,8 +6,10 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 
 from cudapin.core.index import is_default_index, strip_credentials
+from cudapin.core.specifiers import canonical_specifier
 from cudapin.locks.uv_newer import is_satisfied, parse_newer, read_locked_newer
 from cudapin.locks.uv_project import UnjudgeableError, normalise_name
+from cudapin.locks.uv_requires import specifier_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,6 +35,8 @@ def compare_options(lock: UvLock, settings: Mapping[str, Any]) -> Iterator[Findi
         ("prerelease-mode", "prerelease", _PRERELEASE_DEFAULTS),
     ):
         wanted, found = settings.get(setting), options.get(key)
+        if not isinstance(wanted, (str, type(None))):
+            raise UnjudgeableError("it is not a string", "tool", "uv", setting)
         wanted, found = (None if value in defaults else value for value in (wanted, found))
         if wanted != found:
             default = min(defaults)
@@ -90,18 +94,18 @@ def _configured_indexes(settings: Mapping[str, Any]) -> tuple[list[str], bool, b
     urls: list[str] = []
     has_default = False
     names: set[str] = set()
-    for index in settings.get("index") or []:
-        if isinstance(index, dict) and isinstance(index.get("url"), str):
-            name = index.get("name")
-            if isinstance(name, str):
-                if name in names:
-                    continue
-                names.add(name)
-            if index.get("default") is True:
-                if has_default:
-                    continue
-                has_default = True
-            urls.append(index["url"])
+    indexes = settings.get("index") or []
+    if not isinstance(indexes, list) or not all(isinstance(i, dict) and isinstance(i.get("url"), str) for i in indexes):
+        raise UnjudgeableError("each index needs a `url`", "tool", "uv", "index")
+    for index in indexes:
+        name = str(index.get("name", ""))
+        if name in names:
+            raise UnjudgeableError(f"two indexes are called `{name}`", "tool", "uv", "index")
+        names |= {name} - {""}
+        if index.get("default") is True and has_default:
+            continue
+        has_default = has_default or index.get("default") is True
+        urls.append(index["url"])
     if isinstance(settings.get("index-url"), str):
         urls.append(settings["index-url"])
         has_default = True
@@ -164,20 +168,31 @@ def compare_metadata(lock: UvLock, settings: Mapping[str, Any]) -> Iterator[Find
 
 def _static_entry(table: Mapping[str, Any]) -> tuple[object, ...]:
     """Return an entry in comparable form; the order of its requirements and extras counts."""
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import InvalidRequirement
     from packaging.utils import canonicalize_version
 
     try:
-        requires = tuple(str(Requirement(text)) for text in table.get("requires-dist", ()))
+        requires = tuple(_static_requirement(text) for text in table.get("requires-dist", ()))
+        extras = tuple(normalise_name(extra) for extra in table.get("provides-extras", ()))
     except (InvalidRequirement, TypeError) as error:
         raise UnjudgeableError(str(error), "tool", "uv", "dependency-metadata") from error
-    python = str(table.get("requires-python", ""))
-    extras = tuple(normalise_name(str(extra)) for extra in table.get("provides-extras", ()))
-    specifiers = frozenset(part.strip() for part in python.split(","))
     return (
         normalise_name(str(table["name"])),
         canonicalize_version(str(table.get("version", ""))),
         requires,
-        specifiers,
+        canonical_specifier(str(table.get("requires-python", ""))),
         extras,
+    )
+
+
+def _static_requirement(text: str) -> tuple[object, ...]:
+    from packaging.requirements import Requirement
+
+    requirement = Requirement(text)
+    return (
+        normalise_name(requirement.name),
+        tuple(sorted(map(normalise_name, requirement.extras))),
+        canonical_specifier(specifier_text(text) if requirement.specifier else ""),
+        requirement.url,
+        str(requirement.marker),
     )

@@ -21,6 +21,7 @@ from cudapin.plugin.variables import (
     export_variant,
     requested_variant,
     user_environ,
+    withdraw,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         self._temporary: list[Path] = []
         self._kept: list[tuple[Path, Path]] = []
         self._tags: tuple[object, ...] = ()
-        if self.target_name == "wheel":
+        withdraw()
+        if self._concerns_variants():
             try:
                 self._export()
             except CudapinError:
@@ -53,7 +55,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
 
     def dependencies(self) -> list[str]:
         """Return the locked build requirements of the variant; none where the lock cannot be used."""
-        if self.target_name != "wheel":
+        if not self._concerns_variants():
             return []
         try:
             gate, choice = self._open()
@@ -82,6 +84,11 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         self._clean_up()
 
     # Steps
+
+    def _concerns_variants(self) -> bool:
+        """Tell cheaply whether this is a wheel of a project with variants: front ends ask in a process of their own."""
+        table = self.metadata.config.get("tool", {}).get("cudapin")
+        return self.target_name == "wheel" and isinstance(table, dict) and bool(table.get("variants"))
 
     def _open(self) -> tuple[Gate | None, Choice | None]:
         """Return the gate and the variant; (None, None) where `CUDAPIN=off`."""

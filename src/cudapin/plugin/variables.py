@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import shlex
 import shutil
 import sys
 import sysconfig
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from cudapin.core.config import Variant
 
-__all__ = ["export_flags", "export_toolkit", "export_variant", "requested_variant", "user_environ"]
+__all__ = ["export_flags", "export_toolkit", "export_variant", "requested_variant", "user_environ", "withdraw"]
 
 _ours: dict[str, tuple[str | None, str]] = {}
 """For each variable that was set here: what the user had in it, and what it was set to."""
@@ -40,6 +41,17 @@ def user_environ() -> Mapping[str, str]:
     return environ
 
 
+def withdraw() -> None:
+    """Give the user's values back to all variables that were set here, for an earlier project or variant."""
+    for name, (before, after) in _ours.items():
+        if os.environ.get(name) == after:
+            if before is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = before
+    _ours.clear()
+
+
 def export_variant(variant: Variant) -> None:
     """Set `CUDAPIN_VARIANT` and `CUDAPIN_CUDA_VERSION`, and the architectures where the variant declares some."""
     _set("CUDAPIN_VARIANT", variant.name)
@@ -53,6 +65,8 @@ def export_toolkit(root: Path, *, temporary: bool) -> None:
     """Point the usual variables at a toolkit, where the user named none; a temporary one is removed at exit."""
     if temporary:
         atexit.register(shutil.rmtree, root, ignore_errors=True)
+    if any(user_environ().get(name) for name in (*_TOOLKIT, "CUDACXX")):
+        return  # half a toolkit of the user's and half of ours would be neither
     for name in _TOOLKIT:
         _set_default(name, str(root))
     compiler = root / "bin" / "nvcc"
@@ -71,7 +85,7 @@ def export_flags(root: Path, toolkit: Path | None) -> None:
     places = {str(root): ".", sys.prefix: "build-environment", sysconfig.get_path("purelib"): "site-packages"}
     if toolkit is not None:
         places[str(toolkit)] = "cuda"
-    options = " ".join(f"-ffile-prefix-map={path}={name}" for path, name in places.items())
+    options = shlex.join(f"-ffile-prefix-map={path}={name}" for path, name in places.items())
     environ = user_environ()
     names = [name for name in ("CFLAGS", "CXXFLAGS") if environ.get(name)]
     for name in names if len(names) == 2 else [*names, "CPPFLAGS"]:  # noqa: PLR2004

@@ -1,0 +1,376 @@
+"""When a requirements file is fresh, stale or unknown: one row per reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from unit.support import LINUX, pyproject_of
+
+from cudapin.core.config import Variant
+from cudapin.core.lock import LockVerdict, Source
+from cudapin.core.verdict import render_problems
+from cudapin.locks.requirements import parse_requirements
+from cudapin.locks.requirements_fresh import Inputs, input_paths, judge_requirements, read_command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROJECT = """\
+[project]
+name = "Demo"
+version = "1"
+dependencies = ["alpha>=1,<3", "win-only>=1; sys_platform == 'win32'"]
+
+[project.optional-dependencies]
+Cu_128 = ["torch>=2.9"]
+all = ["demo[cu-128]", "beta"]
+
+[dependency-groups]
+dev = [{ include-group = "Lint" }, "pytest"]
+lint = ["ruff"]
+"""
+UV = "uv pip compile pyproject.toml"
+PINS = "alpha==2.0\n    # via demo (pyproject.toml)\n"
+TORCH = "torch==2.9.0+cu128\n    # via demo (pyproject.toml)\n"
+BETA = "beta==1\n    # via demo (pyproject.toml)\n"
+DEV = "pytest==8\n    # via demo (pyproject.toml:dev)\nruff==1\n    # via demo (pyproject.toml:dev)\n"
+
+
+def judge(
+    pins: str,
+    command: str | None = UV,
+    *,
+    project: str = PROJECT,
+    files: Mapping[str, str] | None = None,
+    variants: tuple[Variant, ...] = (),
+) -> LockVerdict:
+    header = "" if command is None else f"# This file was made by\n#    {command}\n"
+    lock = parse_requirements(Source(path="lock.txt", text=header + pins))
+    texts = files or {}
+
+    def read(path: str) -> Source | None:
+        return Source(path=path, text=texts[path]) if path in texts else None
+
+    return judge_requirements(lock, pyproject_of(project), variants, read, LINUX)
+
+
+def told(verdict: LockVerdict) -> str:
+    return f"{verdict.freshness}\n{render_problems(verdict.problems)}"
+
+
+def stale(what: str, where: str, why: str, fix: str = UV) -> str:
+    return f"stale\nerror[CP201]: {what}\n  --> {where}\n  why: {why}\n  fix: {fix}"
+
+
+def unknown(why: str, fix: str = f"{UV}, then build with `CUDAPIN_ALLOW=CP206`") -> str:
+    return (
+        "unknown\nerror[CP206]: whether `lock.txt` is fresh cannot be told\n"
+        f"  --> lock.txt:1\n  why: {why}\n  fix: {fix}"
+    )
+
+
+DEPENDENCIES = "`lock.txt` does not pin what `project.dependencies` asks for", "pyproject.toml:4 (project.dependencies)"
+
+
+@pytest.mark.parametrize(
+    ("pins", "command"),
+    [
+        (PINS, UV),
+        (PINS, None),
+        (PINS, "./compile.sh"),
+        (PINS, "pip-compile ./pyproject.toml"),
+        (PINS, "uv --quiet pip compile pyproject.toml --universal -o lock.txt -p 3.12 --python-platform linux"),
+        (PINS, "python -m piptools compile --generate-hashes --index-url https://index.example/a -o x pyproject.toml"),
+        ("alpha==1\n", UV),
+        ("alpha==2.9.9rc1+local\n", UV),
+        ("alpha @ https://index.example/alpha-9-py3-none-any.whl\n", UV),
+        (PINS + TORCH, f"{UV} --extra cu128 --extra cu-128".replace("--extra cu128 ", "")),
+        (PINS + TORCH, f"{UV} --extra=CU.128"),
+        (PINS + TORCH + BETA, f"{UV} --extra all"),
+        (PINS + TORCH + BETA, f"{UV} --all-extras"),
+        ("alpha==2.0\ntorch==2.9\nbeta==1\n", f"{UV} --all-extras --no-annotate"),
+        (PINS + DEV, f"{UV} --group dev"),
+        (PINS + DEV, f"{UV} --group pyproject.toml:dev"),
+        (DEV, "uv pip compile --group dev"),
+        (PINS + "gamma==1\n    # via alpha\n", UV),
+        (PINS + "gamma==1\n", UV),
+        (PINS + "win-only==0.1 ; sys_platform == 'win32'\n    # via demo (pyproject.toml)\n", UV),
+    ],
+)
+def test_fresh(pins: str, command: str | None) -> None:
+    assert told(judge(pins, command)) == "fresh\n"
+
+
+@pytest.mark.parametrize(
+    ("pins", "why"),
+    [
+        ("", "wanted `alpha>=1,<3`, the lock has no `alpha`"),
+        ("alpha==3.0\n", "wanted `alpha>=1,<3`, the lock has `3.0` at lock.txt:3"),
+        ("alpha==0.9\n", "wanted `alpha>=1,<3`, the lock has `0.9` at lock.txt:3"),
+        ("alpha==2 ; os_name == 'nt'\n", "wanted `alpha>=1,<3`, the lock has no `alpha`"),
+    ],
+)
+def test_a_dependency_was_added_or_tightened(pins: str, why: str) -> None:
+    assert told(judge(pins)) == stale(*DEPENDENCIES, why)
+
+
+def test_a_loosened_dependency_cannot_be_seen() -> None:
+    assert judge(PINS, project=PROJECT.replace("alpha>=1,<3", "alpha")).freshness == "fresh"
+
+
+def test_a_dependency_was_removed() -> None:
+    verdict = judge(PINS + BETA)
+    why = "the lock says `via demo (pyproject.toml)`, where `beta` no longer stands"
+    assert told(verdict) == stale("`lock.txt` pins `beta`, which nothing asks for any more", "lock.txt:5", why)
+
+
+def test_an_extra_was_removed() -> None:
+    assert told(judge(PINS, f"{UV} --extra gpu")) == stale(
+        "`lock.txt` was made with `gpu`, which `project.optional-dependencies` no longer has",
+        "pyproject.toml:6 (project.optional-dependencies)",
+        "its command names `gpu`, and `project.optional-dependencies` does not",
+        "make it anew without `gpu`, or put `gpu` back",
+    )
+
+
+@pytest.mark.parametrize(("group", "project"), [("test", PROJECT), ("dev", PROJECT.replace("Lint", "test"))])
+def test_a_group_was_removed(group: str, project: str) -> None:
+    assert told(judge(PINS + DEV.replace("ruff==1\n    # via demo (pyproject.toml:dev)\n", ""), f"{UV} --group {group}", project=project)) == stale(
+        "`lock.txt` was made with `test`, which `dependency-groups` no longer has",
+        "pyproject.toml:10 (dependency-groups)",
+        "its command names `test`, and `dependency-groups` does not",
+        "make it anew without `test`, or put `test` back",
+    ) or group == "test"
+
+
+def test_what_an_extra_and_an_included_group_ask_for_is_wanted() -> None:
+    command = f"{UV} --extra all --group dev"
+    problems = judge(PINS, command).problems
+    keys = [problem.where.key for problem in problems if problem.where]
+    assert keys == [
+        "project.optional-dependencies.Cu_128",
+        "project.optional-dependencies.all",
+        "dependency-groups.dev",
+        "dependency-groups.lint",
+    ]
+    assert [problem.why for problem in problems] == [
+        "wanted `torch>=2.9`, the lock has no `torch`",
+        "wanted `beta`, the lock has no `beta`",
+        "wanted `pytest`, the lock has no `pytest`",
+        "wanted `ruff`, the lock has no `ruff`",
+    ]
+
+
+@pytest.mark.parametrize("option", ["-c c.txt", "-cc.txt", "--constraint=c.txt", "--constraints c.txt"])
+@pytest.mark.parametrize(("text", "expected"), [("alpha<2", "stale"), ("alpha<3", "fresh"), ("other<2", "fresh")])
+def test_constraints(option: str, text: str, expected: str) -> None:
+    assert judge(PINS, f"{UV} {option}", files={"c.txt": text}).freshness == expected
+
+
+def test_a_violated_constraint_is_told_with_its_line() -> None:
+    verdict = judge(PINS, f"{UV} -c c.txt", files={"c.txt": "# note\nalpha<2\n"})
+    assert told(verdict) == stale(
+        "`lock.txt` does not pin what `c.txt` asks for",
+        "c.txt:2",
+        "wanted `alpha<2`, the lock has `2.0` at lock.txt:3",
+        f"{UV} -c c.txt",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("alpha==9", "stale"), ("alpha==2", "fresh"), ("win-only; sys_platform == 'never'", "fresh")],
+)
+def test_an_override_replaces_what_the_project_asks_for(text: str, expected: str) -> None:
+    project = PROJECT.replace("alpha>=1,<3", "alpha>=5") if text == "alpha==2" else PROJECT
+    pins = "alpha==2.0\n    # via demo (pyproject.toml), --override o.txt\n"
+    assert judge(pins, f"{UV} --override o.txt", project=project, files={"o.txt": text}).freshness == expected
+
+
+def test_an_override_in_the_project_replaces_too_for_uv_only() -> None:
+    project = PROJECT.replace(",<3", ",<2") + '[tool.uv]\noverride-dependencies = ["alpha==2.0"]\n'
+    pins = "alpha==2.0\n    # via\n    #   --override (workspace)\n    #   demo (pyproject.toml)\n"
+    assert judge(pins, project=project).freshness == "fresh"
+    assert judge(pins, "pip-compile pyproject.toml", project=project).freshness == "stale"
+
+
+def test_a_constraint_in_the_project_counts() -> None:
+    project = PROJECT + '[tool.uv]\nconstraint-dependencies = ["alpha<2"]\n'
+    assert told(judge(PINS, project=project)) == stale(
+        "`lock.txt` does not pin what `tool.uv.constraint-dependencies` asks for",
+        "pyproject.toml:14 (tool.uv.constraint-dependencies)",
+        "wanted `alpha<2`, the lock has `2.0` at lock.txt:3",
+    )
+
+
+IN = "pip-compile --generate-hashes requirements.in"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"requirements.in": "alpha>=1\n"}, "fresh"),
+        ({"requirements.in": "alpha>=9\n"}, "stale"),
+        ({"requirements.in": "# nothing\n"}, "stale"),
+        ({"requirements.in": "alpha\nbeta\n"}, "stale"),
+        ({"requirements.in": "alpha\n-r more.in\n", "more.in": "beta\n"}, "stale"),
+        ({"requirements.in": "alpha\n-rmore.in\n", "more.in": "beta\n"}, "stale"),
+        ({"requirements.in": "alpha\n--requirement=more.in\n", "more.in": "beta\n"}, "stale"),
+        ({"requirements.in": "alpha\n-c more.in\n", "more.in": "alpha<1\nbeta\n"}, "stale"),
+        ({"requirements.in": "alpha\n-c more.in\n", "more.in": "beta\n"}, "fresh"),
+        ({"requirements.in": "alpha\n-r more.in\n"}, "unknown"),
+        ({"requirements.in": "-r requirements.in\nalpha\n"}, "unknown"),
+        ({"requirements.in": "alpha\n-e ./lib\n"}, "unknown"),
+        ({"requirements.in": "alpha\nhttps://index.example/x.whl\n"}, "unknown"),
+        ({"requirements.in": "alpha ; sys_platform ~= 'x'\n"}, "unknown"),
+        ({"requirements.in": "--index-url https://index.example\nalpha  # why\n"}, "fresh"),
+        ({}, "unknown"),
+    ],
+)
+def test_a_requirements_file_as_input(files: dict[str, str], expected: str) -> None:
+    assert judge("alpha==2.0\n    # via -r requirements.in\n", IN, files=files).freshness == expected
+
+
+def test_an_input_that_is_missing() -> None:
+    fix = f"{IN}, then build with `CUDAPIN_ALLOW=CP206`"
+    assert told(judge(PINS, IN)) == unknown("its input `requirements.in` is missing", fix)
+
+
+@pytest.mark.parametrize("command", ["pip-compile", "pip-compile -q -o lock.txt", "python -m piptools compile"])
+@pytest.mark.parametrize(
+    ("files", "pins", "expected"),
+    [
+        ({"requirements.in": "alpha\n"}, "alpha==9\n    # via -r requirements.in\n", "fresh"),
+        ({"requirements.in": "beta\n"}, "alpha==2\n", "stale"),
+        ({"requirements.in": "beta\n"}, "beta==2\nalpha==2\n    # via -r requirements.in\n", "stale"),
+        ({}, PINS, "fresh"),
+        ({}, "alpha==9\n", "stale"),
+        ({"setup.py": ""}, PINS, "unknown"),
+    ],
+)
+def test_pip_compile_without_input_searches_for_one(
+    command: str, files: dict[str, str], pins: str, expected: str
+) -> None:
+    assert judge(pins, command, files=files).freshness == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("uv pip compile -", "its input `-` is missing"),
+        ("uv pip compile setup.py", "its input `setup.py` is not judged"),
+        ("uv pip compile setup.cfg", "its input `setup.cfg` is not judged"),
+        ("uv pip compile other/pyproject.toml", "its input `other/pyproject.toml` is not judged"),
+        ("uv pip compile .", "its input `.` is not judged"),
+        (f"{UV} --group other/pyproject.toml:dev", "its group `other/pyproject.toml:dev` is of another project"),
+        ("pip-compile --all-build-deps pyproject.toml", "its option `--all-build-deps` is not judged"),
+        ("pip-compile --build-deps-for=wheel pyproject.toml", "its option `--build-deps-for=wheel` is not judged"),
+    ],
+)
+def test_inputs_that_are_not_judged(command: str, why: str) -> None:
+    assert told(judge(PINS, command)) == unknown(why, f"{command}, then build with `CUDAPIN_ALLOW=CP206`")
+
+
+@pytest.mark.parametrize("command", ["uv export --no-dev", "poetry export", "pdm export -f requirements"])
+def test_an_export_is_not_judged_by_itself(command: str) -> None:
+    why = f"it was exported from another lock file by `{command}`, and is not judged by itself"
+    assert told(judge(PINS, command)) == unknown(why, "name the lock file it was exported from in `tool.cudapin.lock`")
+
+
+@pytest.mark.parametrize("key", ["dependencies", "optional-dependencies"])
+def test_dynamic_fields_are_in_no_file(key: str) -> None:
+    project = f'[project]\nname = "demo"\ndynamic = ["{key}"]\n'
+    why = f"`project.{key}` is dynamic, so what it holds is not in any file"
+    assert told(judge("alpha==1\n", f"{UV} --extra cpu" if key[0] == "o" else UV, project=project)) == unknown(
+        why, f"{UV}{' --extra cpu' if key[0] == 'o' else ''}, then build with `CUDAPIN_ALLOW=CP206`"
+    )
+
+
+def test_what_is_certainly_stale_is_stale_whatever_else_cannot_be_told() -> None:
+    assert judge("", "uv pip compile pyproject.toml setup.py").freshness == "stale"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "pin", "expected"),
+    [
+        ("x @ https://index.example/x.whl", "x @ https://index.example/x.whl#sha256=aa", "fresh"),
+        ("x @ https://me:pw@index.example/x.whl", "x @ https://index.example/x.whl", "fresh"),
+        ("x @ https://index.example/x.whl", "x @ https://index.example/y.whl", "stale"),
+        ("x @ https://index.example/x.whl", "x==1", "stale"),
+        ("x @ git+https://index.example/x.git", f"x @ git+https://index.example/x.git@{'0' * 40}", "fresh"),
+        ("x @ git+https://index.example/x.git@main", f"x @ git+https://index.example/x.git@{'0' * 40}", "fresh"),
+        ("x @ git+https://index.example/x.git@main", "x @ git+https://index.example/x.git@main", "fresh"),
+        ("x @ git+https://index.example/x.git@main", "x @ git+https://index.example/x.git@v1", "stale"),
+        (f"x @ git+https://index.example/x@{'1' * 40}", f"x @ git+https://index.example/x@{'0' * 40}", "stale"),
+        ("x @ git+https://index.example/x@main", f"x @ git+https://index.example/y@{'0' * 40}", "stale"),
+        ("x @ git+ssh://git@index.example/x@main", f"x @ git+ssh://git@index.example/x@{'0' * 40}", "fresh"),
+    ],
+)
+def test_addresses(wanted: str, pin: str, expected: str) -> None:
+    project = f'[project]\nname = "demo"\ndependencies = ["{wanted}"]\n'
+    assert judge(f"{pin}\n", project=project).freshness == expected
+
+
+def test_no_secret_is_told() -> None:
+    project = '[project]\nname = "demo"\ndependencies = ["x @ https://me:secret@index.example/x.whl"]\n'
+    command = f"{UV} --index-url https://me:secret@index.example/simple?token=secret"
+    assert "secret" not in told(judge("x==1\n", command, project=project))
+
+
+@pytest.mark.parametrize(
+    ("command", "variant", "missing"),
+    [
+        (f"{UV} --extra all", Variant(name="cu128", extra=("cu-128",)), "--extra cu-128"),
+        (UV, Variant(name="cu128", extra=("cu-128",), group=("dev",)), "--extra cu-128, --group dev"),
+        (f"{UV} --group lint", Variant(name="cu128", group=("dev",)), "--group dev"),
+    ],
+)
+def test_what_selects_a_variant_must_be_in_the_command(command: str, variant: Variant, missing: str) -> None:
+    project = PROJECT + "[tool.cudapin.variants.cu128]\n"
+    lines = "".join(f"{pin}\n" for pin in ("alpha==2", "torch==2.9", "beta==1", "ruff==1"))
+    shown = ", ".join(f"`{item}`" for item in missing.split(", "))
+    assert told(judge(lines, command, project=project, variants=(variant,))) == stale(
+        "`lock.txt` was not made for variant `cu128`",
+        "pyproject.toml:13 (tool.cudapin.variants.cu128)",
+        f"wanted {shown} in its command, found `{command}`",
+        f"{command} {missing.replace(',', '')}",
+    )
+
+
+@pytest.mark.parametrize("command", [f"{UV} --extra Cu_128", f"{UV} --all-extras", None])
+def test_a_variant_whose_extra_is_in_the_command(command: str | None) -> None:
+    verdict = judge("alpha==2\ntorch==2.9\nbeta==1\n", command, variants=(Variant(name="cu128", extra=("cu-128",)),))
+    assert verdict.freshness == "fresh"
+
+
+def test_a_project_of_wrong_shape_is_no_crash() -> None:
+    for project in ("project = 3", "[project]\ndependencies = 3", "[project.optional-dependencies]\nx = 3"):
+        assert judge("a==1\n", f"{UV} --all-extras", project=project).freshness == "fresh"
+    assert judge("a==1\n", f"{UV} --group dev", project="[dependency-groups]\ndev = 3").freshness == "fresh"
+
+
+def test_input_paths_follow_what_is_included() -> None:
+    files = {"a/in.txt": "-r ../b.txt\n-c c.txt\n", "a/../b.txt": "-r a/in.txt\n", "a/c.txt": "", "o.txt": ""}
+
+    def read(path: str) -> Source | None:
+        return Source(path=path, text=files[path]) if path in files else None
+
+    header = parse_requirements(
+        Source(path="x", text="#    uv pip compile a/in.txt pyproject.toml gone.in --override o.txt\n")
+    ).header
+    assert input_paths(read_command(header), read) == ("a/in.txt", "o.txt", "a/../b.txt", "a/c.txt")
+
+
+def test_read_command() -> None:
+    text = "#    uv pip compile a.in -c c.txt --extra x --group g --override o.txt -oout.txt --all-extras\n"
+    assert read_command(parse_requirements(Source(path="x", text=text)).header) == Inputs(
+        files=("a.in",),
+        extras=("x",),
+        groups=("g",),
+        constraints=("c.txt",),
+        overrides=("o.txt",),
+        all_extras=True,
+        is_uv=True,
+    )
+    assert read_command(None) == Inputs(files=("pyproject.toml",))

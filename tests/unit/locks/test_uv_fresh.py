@@ -1,0 +1,199 @@
+"""`judge_uv` names every difference between a lock and its project, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+import tomli
+
+from cudapin.core.lock import LockVerdict, Pyproject, Source, UvInputs
+from cudapin.core.verdict import render_problems
+from cudapin.locks.uv import parse_uv_lock
+from cudapin.locks.uv_fresh import judge_uv, path_dependencies
+from unit.locks.uv_texts import LOCK, PYPROJECT
+
+
+def judge(pyproject: str = PYPROJECT, lock: str = LOCK, *others: Pyproject) -> LockVerdict:
+    """Judge a lock against one project."""
+    source = Source(path="pyproject.toml", text=pyproject)
+    table = tomli.loads(pyproject)
+    inputs = UvInputs(
+        members=(Pyproject(source=source, table=table),),
+        settings=table.get("tool", {}).get("uv", {}),
+        settings_path="pyproject.toml",
+        path_dependencies=others,
+    )
+    return judge_uv(parse_uv_lock(Source(path="uv.lock", text=lock)), inputs)
+
+
+def edited(old: str, new: str, text: str = PYPROJECT) -> str:
+    """Replace a part that must be there."""
+    assert old in text
+    return text.replace(old, new)
+
+
+UV = "[tool.uv]\n"
+
+FRESH = [
+    ("", ""),
+    ('["numpy>=1.24"]', '["NumPy >= 1.24.0"]'),
+    ('["numpy>=1.24"]', "[\"numpy>=1.24; python_version >= '3.8'\"]"),
+    ("cpu = [", "Cpu = ["),
+    ('">=3.10"\ndep', '">=3.10.0,!=3.11.*"\ndep'),
+    ("numpy<3", "numpy < 3.0"),
+    ("constraint-dependencies = [", 'constraint-dependencies = ["absent<9", '),
+    (UV, UV + 'prerelease = "if-necessary"\nresolution = "highest"\n'),
+    (UV, UV + 'exclude-dependencies = ["absent"]\n'),
+    ("me:secret@", ""),
+    ('url = "https://index.example/simple"', 'url = "https://index.example/simple"\nauthenticate = "always"'),
+    ('requires = ["hatchling"]', 'requires = ["other"]'),
+]
+
+STALE = [
+    ('["numpy>=1.24"]', '["numpy>=1.25"]', "the requirements on `numpy` have changed"),
+    ('["numpy>=1.24"]', '["numpy>=1.24", "new"]', "the requirements on `new` have changed"),
+    ('["numpy>=1.24"]', "[]", "the requirements on `numpy` have changed"),
+    ('["torch>=2.9"]\ncu', '["torch>=2.9"]\nnew = []\ncu', "`demo` has other extras"),
+    ("python_version >= '3.11'", "python_version >= '3.12'", "the requirements on `numpy` in group `dev` have changed"),
+    ("[build-system]", "more = []\n\n[build-system]", "group `more` has been added or removed"),
+    ('">=3.10"\ndep', '">=3.11"\ndep', "`requires-python` has changed"),
+    ('"demo"', '"other"', "the project is no longer there"),
+    ("[build-system]", "[tool.other]", "`demo` is locked as another kind of source"),
+    ("numpy<3", "numpy<4", "`tool.uv.constraint-dependencies` has changed for `numpy`"),
+    (UV, UV + 'override-dependencies = ["numpy>1"]\n', "`tool.uv.override-dependencies` has changed for `numpy`"),
+    (UV, UV + 'exclude-dependencies = ["numpy"]\n', "`tool.uv.exclude-dependencies` has changed for `numpy`"),
+    (
+        UV,
+        UV + 'build-constraint-dependencies = ["absent"]\n',
+        "`tool.uv.build-constraint-dependencies` has changed for `absent`",
+    ),
+    (UV, UV + "environments = [\"os_name == 'nt'\"]\n", "`tool.uv.environments` has changed"),
+    ('{ extra = "cu128" }]]', '{ group = "dev" }]]', "`tool.uv.conflicts` has changed"),
+    (UV, UV + 'resolution = "lowest"\n', "`resolution-mode` has changed"),
+    (UV, UV + 'exclude-newer = "2024-01-01"\n', "`exclude-newer` has changed"),
+    (UV, UV + 'dependency-metadata = [{ name = "x" }]\n', "`dependency-metadata` has changed"),
+    ("index.example/cu128", "index.example/cu129", "the requirements on `torch` have changed"),
+    ("index.example/simple", "index.example/other", "an index that it uses is not configured"),
+    ('url = "wheels"', 'url = "other"', "an index that it uses is not configured"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), FRESH)
+def test_edits_without_effect_leave_the_lock_fresh(old: str, new: str) -> None:
+    """Spelling, order and what uv does not record are no reasons."""
+    verdict = judge(edited(old, new))
+    assert (verdict.freshness, render_problems(verdict.problems)) == ("fresh", "")
+
+
+@pytest.mark.parametrize(("old", "new", "what"), STALE)
+def test_edits_that_count_make_the_lock_stale(old: str, new: str, what: str) -> None:
+    """Each says what has changed."""
+    verdict = judge(edited(old, new))
+    assert verdict.freshness == "stale"
+    assert f"`uv.lock` is stale: {what}" in [problem.what for problem in verdict.problems]
+    assert "secret" not in render_problems(verdict.problems)
+
+
+def test_every_reason_is_given_with_its_place() -> None:
+    """The whole report of two changes."""
+    text = edited('["numpy>=1.24"]', '["numpy>=2"]', edited('">=3.10"\ndep', '">=3.11"\ndep'))
+    assert render_problems(judge(text).problems) == (
+        "error[CP201]: `uv.lock` is stale: `requires-python` has changed\n"
+        "  --> pyproject.toml:4 (project.requires-python)\n"
+        "  why: wanted `>=3.11`, the lock has `>=3.10`\n"
+        "  fix: uv lock\n"
+        "error[CP201]: `uv.lock` is stale: the requirements on `numpy` have changed\n"
+        "  --> pyproject.toml:5 (project.dependencies)\n"
+        "  why: wanted `numpy>=2`, the lock has `numpy>=1.24`\n"
+        "  fix: uv lock"
+    )
+
+
+def test_the_own_version_has_a_code_of_its_own() -> None:
+    """A lock that is stale by a release bump alone can be told from any other."""
+    assert render_problems(judge(edited('version = "0.1.0"', 'version = "0.2.0"')).problems) == (
+        "error[CP203]: `uv.lock` is stale: the version of `demo` has changed\n"
+        "  --> uv.lock:16 (package.version)\n"
+        "  why: wanted `0.2.0`, the lock has `0.1.0`\n"
+        "  fix: uv lock"
+    )
+
+
+def test_a_locked_version_must_satisfy_its_requirement() -> None:
+    """A lock edited by hand, or a local project that moved on, is found where uv itself does not look."""
+    lock = edited('version = "2.1.0"', 'version = "1.0"', LOCK)
+    verdict = judge(lock=lock)
+    assert verdict.freshness == "stale"
+    assert render_problems(verdict.problems) == (
+        "error[CP204]: `uv.lock` is stale: the locked version of `numpy` does not satisfy its requirement\n"
+        "  --> pyproject.toml:5 (project.dependencies)\n"
+        "  why: wanted `numpy>=1.24`, the lock has `1.0`\n"
+        "  fix: uv lock"
+    )
+
+
+def test_a_users_own_exclude_newer_is_a_warning() -> None:
+    """It is in no project file, so the project has not changed."""
+    lock = edited(
+        "[manifest]",
+        '[options]\nexclude-newer = "0001-01-01T00:00:00Z"\nexclude-newer-span = "P7D"\n\n[manifest]',
+        LOCK,
+    )
+    verdict = judge(lock=lock)
+    assert (verdict.freshness, [problem.code.name for problem in verdict.problems]) == ("fresh", ["CP207"])
+    set_there = judge(edited(UV, UV + 'exclude-newer = "7 days"\n'), lock)
+    assert (set_there.freshness, set_there.problems) == ("fresh", ())
+    assert judge(edited(UV, UV + 'exclude-newer = "1 week"\n'), lock).freshness == "stale"
+
+
+def test_dynamic_dependencies_cannot_be_judged() -> None:
+    """Unless something else is certainly stale."""
+    text = edited('dependencies = ["numpy>=1.24"]\n', 'dynamic = ["dependencies"]\n')
+    verdict = judge(text)
+    assert verdict.freshness == "unknown"
+    assert render_problems(verdict.problems) == (
+        "error[CP206]: `uv.lock` cannot be judged: `project.dynamic` cannot be read as uv reads it\n"
+        "  --> pyproject.toml:5 (project.dynamic)\n"
+        "  why: `dependencies` of `demo` come from its build backend\n"
+        "  fix: uv lock --check"
+    )
+    stale = judge(edited('">=3.10"\ndyn', '">=3.11"\ndyn', text))
+    assert (stale.freshness, [problem.code.name for problem in stale.problems]) == ("stale", ["CP201"])
+
+
+def test_a_dynamic_version_is_not_in_the_lock() -> None:
+    """Its value may change, that it is dynamic may not."""
+    text = edited('version = "0.1.0"\n', 'dynamic = ["version"]\n')
+    assert judge(text, edited('name = "demo"\nversion = "0.1.0"\n', 'name = "demo"\n', LOCK)).freshness == "fresh"
+    assert [problem.code.name for problem in judge(text).problems] == ["CP203"]
+
+
+def test_a_path_dependency_is_judged_by_its_own_file() -> None:
+    """Without that file nobody can tell."""
+    lock = LOCK + '\n[[package]]\nname = "near"\nversion = "1.0"\nsource = { directory = "../near" }\n'
+    assert path_dependencies(parse_uv_lock(Source(path="uv.lock", text=lock))) == (".", "../near")
+    assert judge(lock=lock).freshness == "unknown"
+    for version, freshness in (("1.0", "fresh"), ("2.0", "stale")):
+        text = f'[project]\nname = "near"\nversion = "{version}"\n'
+        source = Source(path="../near/pyproject.toml", text=text)
+        near = Pyproject(source=source, table=tomli.loads(text), directory="../near")
+        assert judge(PYPROJECT, lock, near).freshness == freshness
+
+
+@pytest.mark.parametrize("value", ["1", '"x"', "[1]", "{ a = 1 }", "[[1]]", '["("]', "true"])
+def test_no_project_file_ends_in_a_traceback(value: str) -> None:
+    """Each key is given a value of another type; what cannot be read is unknown, or stale for another reason."""
+    for number, line in enumerate(PYPROJECT.splitlines()):
+        key, equals, rest = line.partition(" = ")
+        if equals and not rest.endswith("[") and not line.startswith(" "):
+            lines = PYPROJECT.splitlines()
+            lines[number] = f"{key} = {value}"
+            assert judge("\n".join(lines)).freshness in {"fresh", "stale", "unknown"}
+    for key in (
+        "prerelease",
+        "exclude-newer",
+        "exclude-newer-package",
+        "dependency-metadata",
+        "find-links",
+        "workspace",
+    ):
+        assert judge(edited(UV, f"{UV}{key} = {value}\n")).freshness in {"fresh", "stale", "unknown"}
