@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from integration.workbench import Place, Workbench
 
 # What isolated builds install beside cudapin and its requirements.
-_BUILD_TOOLS = ("hatchling", "hatch-vcs", "setuptools", "editables", "build", "pip")
+_BUILD_TOOLS = ("hatchling", "hatch-vcs", "setuptools", "editables", "build", "pip", "virtualenv")
 
 
 def _must_run(*command: str | Path, cwd: Path) -> None:

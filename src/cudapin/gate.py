@@ -227,8 +227,8 @@ class Gate:
     def _mendable(self, problem: Problem) -> Problem:
         """Let the mend of a lock pass the gate: locking a project with dynamic dependencies may build its wheel."""
         dynamic = self.project.metadata.get("dynamic", [])
-        is_command = problem.fix.startswith(("uv ", "pip-compile", "python "))
-        if is_command and {"dependencies", "optional-dependencies"}.intersection(dynamic):
+        is_build = problem.fix.startswith(("uv pip compile", "pip-compile", "python "))
+        if is_build and {"dependencies", "optional-dependencies"}.intersection(dynamic):
             return replace(problem, fix=f"CUDAPIN=off {problem.fix}")
         return problem
 

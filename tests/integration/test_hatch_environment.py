@@ -1,4 +1,4 @@
-"""`hatch build` keeps its `hatch-build` environment: what an earlier variant left there must not be compiled against."""
+"""`hatch build` keeps its environment: what an earlier variant left there must not be compiled against."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from integration.workbench import REFUSED, copy_example, digests
 
 if TYPE_CHECKING:
@@ -20,12 +21,15 @@ pytestmark = [
 ]
 
 
-def _headers(outcome: Outcome, python: Path, workbench: Workbench, place: Place) -> tuple[str, str | None]:
+def _headers(outcome: Outcome, workbench: Workbench, place: Place) -> tuple[str, str | None]:
     """Install the wheel alone and return its version and that of its CUDA headers, read from the extension."""
     wheel = outcome.wheel
-    home = place.folder / wheel.version
+    home = wheel.path.parent / "venv"
     uv = (sys.executable, "-m", "uv")
-    for command in ((*uv, "venv", "--python", python, home), (*uv, "pip", "install", "--python", home, wheel.path)):
+    for command in (
+        (*uv, "venv", "--python", sys.executable, home),
+        (*uv, "pip", "install", "--python", home, wheel.path),
+    ):
         done = workbench.run(place, *command)
         assert done.code == 0, done.output
     code = "import cudart_probe as p; v = p.headers_version(); print(p.info()['version'], v)"
@@ -58,7 +62,7 @@ def test_no_variant_is_compiled_against_the_headers_of_another(
             done = workbench.build("hatch", place, project, out, variant)
         cuda = {"cu118": "11.8", "cu126": "12.6", "cpu": None}[variant]
         label = "" if cuda is None else f"+{variant}"
-        assert _headers(done, sys.executable, workbench, place) == (f"1.0.0{label}", cuda)
+        assert _headers(done, workbench, place) == (f"1.0.0{label}", cuda)
     assert 0 not in refusals
     assert 1 in refusals  # otherwise hatch makes a fresh environment by itself, and the check has lost its reason
     assert place.left_over == []

@@ -1,18 +1,20 @@
-"""Each refusal as a pair of projects that differ in one character: one builds, the other is refused and leaves nothing."""
+"""Each refusal as two projects that differ in one character: one builds, the other is refused and leaves nothing."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+
 from integration.workbench import (
     FRONTENDS,
     REFUSED,
+    UV_LOCK,
+    UV_PYPROJECT,
     change_one_character,
     digests,
-    fake_hash,
     is_one_character,
     make_wheel,
     requirements_lock,
@@ -53,7 +55,10 @@ lock = "locks/{variant}.txt"
 [tool.hatch.build.hooks.cudapin]
 """
 LOCK_CU126 = requirements_lock(
-    "cu126", "nvidia-cublas-cu12==12.6.4.1 # via torch", "nvidia-cudnn-cu12==9.10.2.21 # via torch", "torch==2.9.0+cu126"
+    "cu126",
+    "nvidia-cublas-cu12==12.6.4.1 # via torch",
+    "nvidia-cudnn-cu12==9.10.2.21 # via torch",
+    "torch==2.9.0+cu126",
 )
 LOCK_CPU = requirements_lock("cpu", "torch==2.9.0+cpu")
 RUNTIME = "nvidia-cuda-runtime-cu12==12.6.77"
@@ -135,7 +140,7 @@ def check_pair(
     project = pair.write(folder)
 
     def build(*, spoilt: bool, epoch: str) -> Outcome:
-        settings = {**pair.environment(project, spoilt=spoilt), "SOURCE_DATE_EPOCH": epoch}
+        settings: dict[str, Any] = {**pair.environment(project, spoilt=spoilt), "SOURCE_DATE_EPOCH": epoch}
         return workbench.build(frontend, place, project, project / "dist", options=options, python=python, **settings)
 
     good = build(spoilt=False, epoch="1700000000")
@@ -207,48 +212,6 @@ LATE = Pair(
         """,
 )
 
-UV_LOCK = f"""\
-version = 1
-revision = 3
-requires-python = ">=3.10"
-
-[[package]]
-name = "demo"
-version = "1.0"
-source = {{ editable = "." }}
-dependencies = [
-    {{ name = "iniconfig" }},
-]
-
-[package.metadata]
-requires-dist = [{{ name = "iniconfig", specifier = ">=2.0" }}]
-
-[[package]]
-name = "iniconfig"
-version = "2.3.1"
-source = {{ registry = "https://packages.example/simple" }}
-wheels = [
-    {{ url = "https://packages.example/iniconfig-2.3.1-py3-none-any.whl", hash = "sha256:{fake_hash("a")}", size = 1 }},
-]
-"""
-UV_PYPROJECT = """\
-[build-system]
-requires = ["hatchling", "cudapin"]
-build-backend = "hatchling.build"
-
-[project]
-name = "demo"
-version = "1.0"
-requires-python = ">=3.10"
-dependencies = ["iniconfig>=2.0"]
-
-[[tool.uv.index]]
-url = "https://packages.example/simple"
-default = true
-
-[tool.hatch.build.hooks.cudapin]
-"""
-
 PAIRS = [
     Pair(
         "stale uv.lock",
@@ -319,7 +282,7 @@ PAIRS = [
             error[CP205]: `locks/cu126.txt` holds a line that is not a locked requirement
               --> locks/cu126.txt:9
               why: this is no PEP 508 requirement: `torch=2.9.0+cu126 --hash=sha256:3bb42410d153dab04c005b78c...`
-              fix: make `locks/cu126.txt` anew with `pip-compile --generate-hashes` or `uv pip compile --generate-hashes`
+              fix: make `locks/cu126.txt` anew with `pip-compile --generate-hashes` or `uv pip compile --generate-has…
             """,
     ),
     Pair(
@@ -331,13 +294,15 @@ PAIRS = [
             error[CP206]: whether `locks/cu126.txt` is fresh cannot be told
               --> locks/cu126.txt:1
               why: `project.dependencies` is dynamic, so what it holds is not in any file
-              fix: CUDAPIN=off uv pip compile pyproject.toml --group cu126 --universal --generate-hashes -o locks/cu126.txt, then build with `CUDAPIN_ALLOW=CP206`
+              fix: CUDAPIN=off uv pip compile pyproject.toml --group cu126 --universal --generate-ha…
             """,
     ),
     Pair(
         "several faults at once",
         pyproject=having(
-            "[tool.cudapin]\n", '[tool.cudapin]\ndefault = "cu126"\nextras = "fold"\n', having("variants.cpu]", "variants.cu118]")
+            "[tool.cudapin]\n",
+            '[tool.cudapin]\ndefault = "cu126"\nextras = "fold"\n',
+            having("variants.cpu]", "variants.cu118]"),
         ),
         change=("pyproject.toml", "variants.cu126]", "variant.cu126]"),
         message="""
@@ -364,7 +329,9 @@ PAIRS = [
     Pair(
         "no default",
         variant=None,
-        pyproject=having("variants.cpu]", "variants.cu118]", having("[tool.cudapin]\n", '[tool.cudapin]\ndefault = "cu126"\n')),
+        pyproject=having(
+            "variants.cpu]", "variants.cu118]", having("[tool.cudapin]\n", '[tool.cudapin]\ndefault = "cu126"\n')
+        ),
         change=("pyproject.toml", "default", "#default"),
         message="""
             error[CP105]: no default variant is named
@@ -456,7 +423,7 @@ PAIRS = [
         message="""
             error[CP301]: `nvidia-cuda-runtime-cu12` of variant `cu126` is a build for CUDA 12.9
               --> locks/cu126.txt:3 (nvidia-cuda-runtime-cu12)
-              why: wanted CUDA 12.6, the lock has `nvidia-cuda-runtime-cu12 12.9.77` (`cu12` in the name and version `12.9.77`, which is the toolkit's)
+              why: wanted CUDA 12.6, the lock has `nvidia-cuda-runtime-cu12 12.9.77` (`cu12` in the name…
               fix: correct the requirement or the index of `nvidia-cuda-runtime-cu12` for `cu126`, then lock again
             """,
     ),
@@ -470,7 +437,7 @@ PAIRS = [
               fix: correct the requirement or the index of `nvidia-cudnn-cu13` for `cu126`, then lock again
             error[CP302]: `torch` of variant `cu126` requires several CUDA majors
               --> locks/cu126.txt:9 (torch)
-              why: wanted one CUDA major in its closure, found CUDA 12: `nvidia-cublas-cu12`, `torch`; CUDA 13: `nvidia-cudnn-cu13`
+              why: wanted one CUDA major in its closure, found CUDA 12: `nvidia-cublas-cu12`, `torch`; CUDA 13: …
               fix: constrain the packages of the other major, then lock again (`locks/cu126.txt`)
             """,
     ),

@@ -9,9 +9,10 @@ import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+
 from integration.workbench import FRONTENDS, Place, copy_example, digests, unpack
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _jobs(workbench: Workbench, folder: Path, variant: str, sdist: Path) -> dict
                 project = sdist
             else:  # uv builds the wheel of a spelled variant from an sdist file, and then calls it an error
                 project = unpack(sdist, own / found.checkout)
-            settings = dict(found.settings)
+            settings: dict[str, Any] = dict(found.settings)
             return workbench.build(frontend, place, project, own / "out", variant, umask=found.umask, **settings)
 
         return build
@@ -202,7 +203,10 @@ def _install_and_ask(workbench: Workbench, place: Place, wheel: Wheel) -> dict[s
     """Install the wheel with what it requires into an environment of its own; return what the module says."""
     home = place.folder / "venv"
     uv = (sys.executable, "-m", "uv")
-    for command in ((*uv, "venv", "--python", sys.executable, home), (*uv, "pip", "install", "--python", home, wheel.path)):
+    for command in (
+        (*uv, "venv", "--python", sys.executable, home),
+        (*uv, "pip", "install", "--python", home, wheel.path),
+    ):
         done = workbench.run(place, *command)
         assert done.code == 0, done.output
     python = home / "bin" / "python"
@@ -237,7 +241,7 @@ def test_sdist_is_the_same_bytes_everywhere(workbench: Workbench, tmp_path: Path
             variant,
             target="sdist",
             umask=found.umask,
-            **dict(found.settings),
+            **cast("dict[str, Any]", dict(found.settings)),
         )
 
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:

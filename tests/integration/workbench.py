@@ -166,7 +166,8 @@ class Workbench:
     ) -> Outcome:
         """Build a project, or for build, pip and uv an sdist file, into the folder `out`.
 
-        `python` is the interpreter that builds (that of hatch stays its own). `pip` makes wheels only, and `both` means what the front end does when it is not told (sdist, then wheel).
+        `python` is the interpreter that builds (that of hatch stays its own). pip makes
+        wheels only; `both` is what a front end does when it is not told (sdist, then wheel).
         """
         commands: dict[str, list[str | Path]] = {
             "build": ["build", *_flag(target), "--outdir", out, *options, project],
@@ -221,7 +222,7 @@ class Wheel:
 
     def in_info(self, name: str) -> bytes:
         """Return a member of the `.dist-info` folder."""
-        found = [key for key in self.members if key.split("/", 1)[0].endswith(".dist-info") and key.endswith(f"/{name}")]
+        found = [key for key in self.members if key.endswith(f".dist-info/{name}")]
         assert len(found) == 1, (found, sorted(self.members))
         return self.members[found[0]]
 
@@ -326,6 +327,49 @@ def requirements_lock(group: str, *pins: str, command: str | None = None) -> str
     return "\n".join(lines) + "\n"
 
 
+UV_LOCK = f"""\
+version = 1
+revision = 3
+requires-python = ">=3.10"
+
+[[package]]
+name = "demo"
+version = "1.0"
+source = {{ editable = "." }}
+dependencies = [
+    {{ name = "iniconfig" }},
+]
+
+[package.metadata]
+requires-dist = [{{ name = "iniconfig", specifier = ">=2.0" }}]
+
+[[package]]
+name = "iniconfig"
+version = "2.3.1"
+source = {{ registry = "https://packages.example/simple" }}
+wheels = [
+    {{ url = "https://packages.example/iniconfig-2.3.1-py3-none-any.whl", hash = "sha256:{fake_hash("a")}", size = 1 }},
+]
+"""
+UV_PYPROJECT = """\
+[build-system]
+requires = ["hatchling", "cudapin"]
+build-backend = "hatchling.build"
+
+[project]
+name = "demo"
+version = "1.0"
+requires-python = ">=3.10"
+dependencies = ["iniconfig>=2.0"]
+
+[[tool.uv.index]]
+url = "https://packages.example/simple"
+default = true
+
+[tool.hatch.build.hooks.cudapin]
+"""
+
+
 def make_wheel(
     folder: Path, name: str, version: str, files: Mapping[str, str] | None = None, tag: str = "py3-none-any"
 ) -> Path:
@@ -355,7 +399,10 @@ def make_wheel(
 def unpack(sdist: Path, target: Path) -> Path:
     """Unpack an sdist into a new folder; return the folder in it."""
     with tarfile.open(sdist) as archive:
-        archive.extractall(target, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        if hasattr(tarfile, "data_filter"):
+            archive.extractall(target, filter="data")
+        else:
+            archive.extractall(target)
     (folder,) = target.iterdir()
     return folder
 

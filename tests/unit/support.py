@@ -57,3 +57,51 @@ def write(root: Path, files: Mapping[str, str | bytes]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
     return root
+
+
+def locked(command: str, *pins: str) -> str:
+    """Return a requirements file with a hash for each pin, made by `command`."""
+    lines = "".join(f"{pin} --hash=sha256:{A}\n    # via demo (pyproject.toml)\n" for pin in pins)
+    return f"# This file was made by\n#    {command}\n{lines}"
+
+
+COMPILE = "uv pip compile pyproject.toml --generate-hashes --extra {}"
+PROJECT = """\
+[build-system]
+requires = ["hatchling", "cudapin"]
+build-backend = "hatchling.build"
+
+[project]
+name = "demo"
+version = "1.2"
+dependencies = ["numpy>=1"]
+
+[project.optional-dependencies]
+cpu = ["torch>=2.9"]
+cu128 = ["torch>=2.9"]
+
+[tool.cudapin]
+lock = "locks/{variant}.txt"
+pin = ["torch"]
+
+[tool.cudapin.variants.cpu]
+
+[tool.cudapin.variants.cu128]
+arch = ["9.0"]
+
+[tool.hatch.build.hooks.cudapin]
+"""
+VARIANTS: dict[str, str | bytes] = {
+    "pyproject.toml": PROJECT,
+    "demo/__init__.py": "",
+    "locks/cpu.txt": locked(COMPILE.format("cpu"), "numpy==2.0", "torch==2.9.0+cpu"),
+    "locks/cu128.txt": locked(COMPILE.format("cu128"), "numpy==2.0", "torch==2.9.0+cu128"),
+}
+"""A project with two variants and a lock file for each."""
+STALE_CPU: dict[str, str | bytes] = {**VARIANTS, "locks/cpu.txt": locked(COMPILE.format("cpu"), "torch==2.9.0+cpu")}
+STALE_TEXT = (
+    "error[CP201]: `locks/cpu.txt` does not pin what `project.dependencies` asks for\n"
+    "  --> pyproject.toml:8 (project.dependencies)\n"
+    "  why: wanted `numpy>=1`, the lock has no `numpy`\n"
+    "  fix: uv pip compile pyproject.toml --generate-hashes --extra cpu"
+)

@@ -74,17 +74,24 @@ def find_changed_file(distribution: Distribution) -> str | None:
     record = distribution.read_text("RECORD")
     if record is None:
         return "RECORD"
-    for row in csv.reader(record.splitlines()):
-        if len(row) < 2 or not row[1].startswith("sha256="):  # noqa: PLR2004
+    try:
+        rows = list(csv.reader(record.splitlines()))
+    except csv.Error:
+        return "RECORD"
+    for row in rows:
+        algorithm, _, wanted = row[1].partition("=") if len(row) > 1 else ("", "", "")
+        if not algorithm:
             continue
         path = Path(str(distribution.locate_file(row[0])))
-        if not path.is_file() or _record_digest(path) != row[1].removeprefix("sha256="):
+        if not path.is_file() or _record_digest(path, algorithm) != wanted:
             return row[0]
     return None
 
 
-def _record_digest(path: Path) -> str:
-    digest = hashlib.sha256()
+def _record_digest(path: Path, algorithm: str) -> str | None:
+    if algorithm not in hashlib.algorithms_guaranteed or algorithm.startswith("shake"):
+        return None
+    digest = hashlib.new(algorithm)
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
@@ -120,7 +127,10 @@ def join_toolkit(packages: Iterable[Distribution]) -> Path | None:
 
 def _recorded(package: Distribution) -> list[str]:
     record = package.read_text("RECORD") or ""
-    paths = (row[0] for row in csv.reader(record.splitlines()) if row)
+    try:
+        paths = [row[0] for row in csv.reader(record.splitlines()) if row]
+    except csv.Error:
+        return []
     return [path for path in paths if ".." not in path.split("/") and not path.startswith("/")]
 
 

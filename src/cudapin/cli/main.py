@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cudapin import __version__
 from cudapin.core.fields import nearest
-from cudapin.core.verdict import exit_code, problem_object, render_github, render_problem
+from cudapin.core.verdict import exit_code, own_failure, problem_object, render_github, render_problem
 from cudapin.errors import Code, ConfigError, CudapinError, Problem
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from cudapin.cli.commands import Outcome
 
 __all__ = ["main"]
-
-_REPORT_TO = "please report it, with the traceback above, as an issue of cudapin"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -117,11 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         problems = error.problems
     except Exception:  # noqa: BLE001
         traceback.print_exc()
-        problems = (
-            Problem(
-                code=Code.CP900, what="cudapin itself failed", why="this is never a fault of yours", fix=_REPORT_TO
-            ),
-        )
+        problems = (own_failure(),)
     try:
         _print(options, outcome, problems)
         sys.stdout.flush()

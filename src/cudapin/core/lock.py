@@ -127,7 +127,7 @@ class Selection:
             name = todo.pop()
             if name not in seen:
                 seen.add(name)
-                todo.extend(by_name[name].dependencies)
+                todo.extend(required for required in by_name[name].dependencies if required in by_name)
         return frozenset(seen)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cudapin.errors import Code, Problem
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cudapin.errors import Problem
-
-__all__ = ["exit_code", "problem_object", "render_github", "render_problem", "render_problems"]
+__all__ = ["exit_code", "own_failure", "problem_object", "render_github", "render_problem", "render_problems"]
 
 _CANNOT_JUDGE = ("CP205", "CP206", "CP305", "CP308", "CP501")
 
@@ -27,6 +27,16 @@ def exit_code(problems: Iterable[Problem]) -> int:
     if codes.intersection(_CANNOT_JUDGE):
         return 3
     return 1 if codes else 0
+
+
+def own_failure() -> Problem:
+    """Return the problem that stands for a bug of cudapin, to be shown after its traceback."""
+    return Problem(
+        code=Code.CP900,
+        what="cudapin itself failed",
+        why="this is never a fault of yours",
+        fix="report it, with the traceback above, as an issue of cudapin; `CUDAPIN=off` builds without it",
+    )
 
 
 def render_problem(problem: Problem) -> str:

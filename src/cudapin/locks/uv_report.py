@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Report"]
 
+_ASK_UV = "run `uv lock --check`; where it passes, build with `CUDAPIN_ALLOW=CP206`"
 _STALE = frozenset({Code.CP201, Code.CP203, Code.CP204})
 
 
@@ -47,7 +48,7 @@ class Report:
 
     def unknown(self, what: str, why: str, where: Where) -> None:
         """Add something that only uv itself can judge."""
-        self._add(Code.CP206, f"cannot be judged: {what}", why, "uv lock --check", where, None)
+        self._add(Code.CP206, f"cannot be judged: {what}", why, _ASK_UV, where, None)
 
     def warn(self, what: str, why: str, fix: str, where: Where) -> None:
         """Add a remark on settings outside the project (CP207)."""

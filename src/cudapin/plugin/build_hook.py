@@ -6,13 +6,15 @@ import atexit
 import os
 import shutil
 import tempfile
+import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-from cudapin.core.verdict import render_problem
+from cudapin.core.verdict import own_failure, render_problem
 from cudapin.errors import Code, CudapinError, Problem, Refusal
 from cudapin.plugin.boundary import refusing
 from cudapin.plugin.variables import (
@@ -48,10 +50,8 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         self._tags: tuple[object, ...] = ()
         withdraw()
         if self._concerns_variants():
-            try:
+            with suppress(Exception):  # whatever is wrong, `initialize` meets it again and says so
                 self._export()
-            except CudapinError:
-                return
 
     def dependencies(self) -> list[str]:
         """Return the locked build requirements of the variant; none where the lock cannot be used."""
@@ -64,7 +64,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
             from cudapin.building import locked_build_requirements
 
             return [str(item) for item in locked_build_requirements(gate, choice.variant)]
-        except CudapinError:
+        except Exception:  # noqa: BLE001  # uv asks while it locks; `initialize` meets it again and says so
             return []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
@@ -211,6 +211,9 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
                 problems = ()
         except CudapinError as error:
             problems = error.problems
+        except Exception:  # noqa: BLE001
+            self.app.display_warning(traceback.format_exc())
+            problems = (own_failure(),)
         for problem in problems:
             text = render_problem(problem).replace("error[", "warning[", 1)
             self.app.display_warning(f"{text}\n  note: an editable build is never refused; a wheel would be")

@@ -24,12 +24,18 @@ class CudapinMetadataHook(MetadataHookInterface):
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Stamp the metadata where a front end asks for a wheel's metadata alone, and nowhere else."""
-        if not _is_wheel_metadata_read(sys._getframe()):  # noqa: SLF001
+        frame = sys._getframe()  # noqa: SLF001
+        if not _is_wheel_metadata_read(frame):
             return
+        before = set(metadata)
         try:
             stamp_table(Path(self.root), metadata)
         except CudapinError:
             return
+        added = metadata.keys() - before
+        if not _adopt(frame, metadata, added):
+            for field in added:
+                del metadata[field]
 
 
 def stamp_table(root: Path, metadata: dict[str, Any]) -> None:
@@ -46,6 +52,33 @@ def stamp_table(root: Path, metadata: dict[str, Any]) -> None:
     choice = gate.choose(requested_variant())
     if choice is not None and "version" in metadata:
         update_table(metadata, plan_metadata(gate, choice.variant, metadata_of_table(metadata)))
+
+
+def _adopt(frame: FrameType | None, table: dict[str, Any], added: set[str]) -> bool:
+    """Have hatchling take a stamped table as it is; tell whether the metadata object that asks was found.
+
+    hatchling gives a hook the table alone. It refuses fields that the project neither states nor lists in `dynamic`
+    (a variant's classifiers, where the project has none), and keeps the dynamic version it had before.
+    """
+    while frame is not None:
+        project, core = frame.f_locals.get("self"), frame.f_locals.get("metadata")
+        if frame.f_code.co_name == "core" and project is not None and core is not None:
+            core.dynamic.extend(sorted(added))  # hatchling strikes them off again
+            if "version" in project.dynamic:
+                project.__class__ = _with_version(type(project), table["version"])
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _with_version(base: type, version: str) -> type:
+    """Return a subclass of hatchling's metadata class whose dynamic version is the stamped one."""
+
+    def of_project(project: object) -> str:
+        base.version.__get__(project)  # type: ignore[attr-defined]  # strikes `version` off the dynamic fields
+        return version
+
+    return type(base.__name__, (base,), {"version": property(of_project), "original_version": property(of_project)})
 
 
 def _is_wheel_metadata_read(frame: FrameType | None) -> bool:

@@ -1,0 +1,216 @@
+"""The build environment: fake site-packages in, plain values out."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import stat
+from importlib.metadata import Distribution, PathDistribution
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from unit.support import A, write
+
+from cudapin.adapters.buildenv import (
+    compiler_version,
+    find_changed_file,
+    find_distributions,
+    join_toolkit,
+    nvcc_version,
+    read_installed,
+    read_toolkit_version,
+)
+from cudapin.core.judge_env import Installed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def row(path: str, content: str, algorithm: str = "sha256") -> str:
+    digest = base64.urlsafe_b64encode(hashlib.new(algorithm, content.encode()).digest()).rstrip(b"=").decode()
+    return f"{path},{algorithm}={digest},{len(content)}"
+
+
+def install(site: Path, name: str, files: dict[str, str], record: list[str] | None = None, **more: str) -> Distribution:
+    info = f"{name.replace('-', '_')}-1.0.dist-info"
+    rows = record if record is not None else [row(path, content) for path, content in files.items()]
+    texts = {**more, "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", "RECORD": "\n".join(rows)}
+    write(site, {**files, **{f"{info}/{key}": text for key, text in texts.items()}})
+    return PathDistribution(site / info)
+
+
+@pytest.mark.parametrize(
+    ("document", "url", "digest"),
+    [
+        (None, None, None),
+        ({"url": "https://index.example/x.whl", "archive_info": {"hashes": {"sha256": A}}}, "https://index.example/x.whl", A),
+        ({"url": "u", "archive_info": {"hash": f"sha256={A}"}}, "u", A),
+        ({"url": "u", "archive_info": {"hash": "md5=x"}}, "u", None),
+        ({"url": "u", "archive_info": {"hashes": {"md5": "x"}}}, "u", None),
+        ({"url": "u", "dir_info": {"editable": True}}, "u", None),
+        ({"url": "u", "archive_info": None}, "u", None),
+        ([], None, None),
+        ({"url": "u", "archive_info": 3}, None, None),
+    ],
+)  # fmt: skip
+def test_read_installed(tmp_path: Path, document: Any, url: str | None, digest: str | None) -> None:
+    more = {} if document is None else {"direct_url.json": json.dumps(document)}
+    found = read_installed(install(tmp_path, "My.Pkg", {}, **more))
+    assert found == Installed(name="my-pkg", version="1.0", url=url, url_hash=digest)
+
+
+def test_a_broken_direct_url(tmp_path: Path) -> None:
+    assert read_installed(install(tmp_path, "x", {}, **{"direct_url.json": "{"})).url is None
+
+
+FILES = {"x/a.py": "a", "x/b.so": "b" * (1 << 20) + "c"}
+
+
+def test_files_as_recorded(tmp_path: Path) -> None:
+    rows = [*(row(path, content) for path, content in FILES.items()), "x/c.pyc,,", "", "x-1.0.dist-info/RECORD,,"]
+    assert find_changed_file(install(tmp_path, "x", FILES, rows)) is None
+
+
+@pytest.mark.parametrize("path", list(FILES))
+def test_a_changed_file(tmp_path: Path, path: str) -> None:
+    distribution = install(tmp_path, "x", FILES)
+    (tmp_path / path).write_text("other")
+    assert find_changed_file(distribution) == path
+    (tmp_path / path).unlink()
+    assert find_changed_file(distribution) == path
+
+
+def test_a_hash_of_another_kind_counts_too(tmp_path: Path) -> None:
+    assert find_changed_file(install(tmp_path, "x", FILES, [row("x/a.py", "a", "sha512")])) is None
+    assert find_changed_file(install(tmp_path, "x", FILES, [row("x/a.py", "z", "sha512")])) == "x/a.py"
+    assert find_changed_file(install(tmp_path, "x", FILES, ["x/a.py,unheard=abc,1"])) == "x/a.py"
+
+
+def test_no_record(tmp_path: Path) -> None:
+    distribution = install(tmp_path, "x", FILES)
+    (tmp_path / "x-1.0.dist-info/RECORD").unlink()
+    assert find_changed_file(distribution) == "RECORD"
+
+
+def test_a_record_that_is_no_table(tmp_path: Path) -> None:
+    assert find_changed_file(install(tmp_path, "x", FILES, ['"' + "x" * 200_000])) == "RECORD"
+
+
+RUNTIME = {
+    "nvidia/cuda_runtime/include/cuda.h": "#define CUDA_VERSION 12080\n",
+    "nvidia/cuda_runtime/lib/libcudart.so.12": "x",
+    "nvidia/cuda_runtime/__init__.py": "",
+}
+NVCC = {"nvidia/cuda_nvcc/bin/nvcc": "#!", "nvidia/cuda_nvcc/include/crt/host.h": "h"}
+
+
+def test_toolkits_of_several_packages_are_joined(tmp_path: Path) -> None:
+    packages = [install(tmp_path, "nvidia-cuda-runtime-cu12", RUNTIME), install(tmp_path, "nvidia-cuda-nvcc-cu12", NVCC)]
+    (tmp_path / "nvidia/cuda_runtime/include/unrecorded.h").write_text("")
+    root = join_toolkit(packages)
+    assert root is not None
+    assert stat.S_IMODE(root.stat().st_mode) == 0o700
+    found = {path.relative_to(root).as_posix(): path.readlink() for path in root.rglob("*") if path.is_symlink()}
+    assert found == {
+        "bin/nvcc": tmp_path / "nvidia/cuda_nvcc/bin/nvcc",
+        "include/crt/host.h": tmp_path / "nvidia/cuda_nvcc/include/crt/host.h",
+        "include/cuda.h": tmp_path / "nvidia/cuda_runtime/include/cuda.h",
+        "lib/libcudart.so.12": tmp_path / "nvidia/cuda_runtime/lib/libcudart.so.12",
+    }
+    assert read_toolkit_version(root) == "12.8"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "nvidia/cuda_runtime/include/../../../../secret.h",
+        "nvidia/../../include/secret.h",
+        "/nvidia/cuda_runtime/include/secret.h",
+        "../nvidia/cuda_runtime/include/secret.h",
+        "nvidia/cuda_runtime/share/secret.h",
+        "nvidia/cuda_runtime/include",
+        "other/cuda_runtime/include/secret.h",
+    ],
+)
+def test_what_leaves_the_packages_is_never_linked(tmp_path: Path, path: str) -> None:
+    site = tmp_path / "a/b"
+    bad = install(site, "bad", {}, [row(path, "x"), *(row(*item) for item in RUNTIME.items())])
+    write(site, RUNTIME)
+    root = join_toolkit([bad])
+    assert root is not None
+    assert sorted(item.name for item in root.rglob("*") if item.is_symlink()) == ["cuda.h", "libcudart.so.12"]
+
+
+def test_without_headers_there_is_no_toolkit(tmp_path: Path) -> None:
+    assert join_toolkit([install(tmp_path, "x", {"nvidia/nccl/lib/libnccl.so.2": "x"})]) is None
+    assert join_toolkit([]) is None
+
+
+def test_a_file_recorded_twice_and_missing_is_linked_once(tmp_path: Path) -> None:
+    rows = ["nvidia/a/include/x.h,,", "nvidia/b/include/x.h,,"]
+    root = join_toolkit([install(tmp_path, "x", {}, rows)])
+    assert root is not None
+    assert (root / "include/x.h").readlink() == tmp_path / "nvidia/a/include/x.h"
+
+
+def test_cuda_13_is_used_as_it_is(tmp_path: Path) -> None:
+    files = {"nvidia/cu13/include/cuda.h": "#define CUDA_VERSION 13010\n", "nvidia/cu13/lib/x.so": ""}
+    root = join_toolkit([install(tmp_path, "nvidia-cuda-runtime", files)])
+    assert root == tmp_path / "nvidia/cu13"
+    assert read_toolkit_version(root) == "13.1"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"version.json": '{"cuda": {"version": "12.8.1"}}'}, "12.8"),
+        ({"version.json": "[]", "include/cuda.h": "#define CUDA_VERSION 11080"}, "11.8"),
+        ({"version.json": "{", "include/cuda.h": "#define  CUDA_VERSION\t13000 // x"}, "13.0"),
+        ({"include/cuda_runtime_api.h": "#define CUDART_VERSION  12040"}, "12.4"),
+        ({"include/cuda.h": "#define OTHER 1", "include/cuda_runtime_api.h": "#define CUDART_VERSION 12040"}, "12.4"),
+        ({"include/cuda.h": b"\xff\xfe"}, None),
+        ({}, None),
+    ],
+)
+def test_read_toolkit_version(tmp_path: Path, files: dict[str, str | bytes], expected: str | None) -> None:
+    assert read_toolkit_version(write(tmp_path, files)) == expected
+
+
+def script(path: Path, text: str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("echo 'Cuda compilation tools, release 12.8, V12.8.93'", "12.8"),
+        ("echo nothing", None),
+        ("echo 'release 12.8'; exit 1", None),
+    ],
+)
+def test_nvcc_version(tmp_path: Path, text: str, expected: str | None) -> None:
+    nvcc = script(tmp_path / "nvcc", text)
+    assert nvcc_version(nvcc, {}) == expected
+    assert nvcc_version("nvcc", {"PATH": str(tmp_path)}) == expected
+    assert nvcc_version("nvcc", {"PATH": "/nowhere"}) is None
+
+
+def test_a_file_that_cannot_run(tmp_path: Path) -> None:
+    (tmp_path / "nvcc").write_bytes(b"\x7fELF")
+    (tmp_path / "nvcc").chmod(0o755)
+    assert nvcc_version(str(tmp_path / "nvcc"), {}) is None
+
+
+def test_compiler_version(tmp_path: Path) -> None:
+    compiler = script(tmp_path / "my-cc", f"echo {tmp_path}/my-cc 14.2; echo more")
+    assert compiler_version({"CC": f"{compiler} -O2"}) == "my-cc 14.2"
+    assert compiler_version({"CC": "/nowhere/cc"}) is None
+    assert compiler_version({"CC": script(tmp_path / "quiet", "true")}) is None
+
+
+def test_this_environment() -> None:
+    assert "pytest" in find_distributions()

@@ -1,0 +1,93 @@
+"""The toolkit that a build would use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from unit.support import write
+
+from cudapin.adapters.toolchain import find_nvcc, judge_toolchain
+from cudapin.core.config import Variant
+from cudapin.core.cuda import parse_cuda
+from cudapin.core.verdict import render_problems
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CU128 = Variant(name="cu128", cuda=(parse_cuda("12.8"),))
+
+
+def toolkit(root: Path, version: str) -> str:
+    write(root, {"version.json": f'{{"cuda": {{"version": "{version}"}}}}'})
+    nvcc = root / "bin/nvcc"
+    nvcc.parent.mkdir()
+    nvcc.write_text(f"#!/bin/sh\necho 'Cuda compilation tools, release {'.'.join(version.split('.')[:2])}, V1'\n")
+    nvcc.chmod(0o755)
+    return str(root)
+
+
+def judged(environ: dict[str, str], root: Path, variant: Variant = CU128) -> str:
+    return render_problems(judge_toolchain(variant, {"PATH": "/nowhere", **environ}, root))
+
+
+@pytest.mark.parametrize("version", ["12.8", "12.8.1"])
+def test_the_right_toolkit(tmp_path: Path, version: str) -> None:
+    root = toolkit(tmp_path / "cuda", version)
+    environ = {"CUDA_HOME": root, "CUDA_PATH": root, "CUDACXX": f"{root}/bin/nvcc"}
+    assert judged(environ, tmp_path) == ""
+    assert find_nvcc(environ, tmp_path) == "12.8"
+    assert find_nvcc({"CUDA_PATH": root}, tmp_path) == "12.8"
+
+
+@pytest.mark.parametrize("name", ["CUDA_HOME", "CUDA_PATH", "CUDACXX"])
+@pytest.mark.parametrize(("version", "level"), [("13.0.1", "error[CP404]"), ("12.6.3", "warning[CP405]")])
+def test_another_toolkit(tmp_path: Path, name: str, version: str, level: str) -> None:
+    root = toolkit(tmp_path / "cuda", version)
+    value = f"{root}/bin/nvcc" if name == "CUDACXX" else root
+    short = version[:4]
+    assert judged({name: value}, tmp_path) == (
+        f"{level}: the toolkit that `{name}` names is CUDA {short}\n"
+        f"  why: wanted CUDA 12.8 for variant `cu128`, found CUDA {short} in `{value}`\n"
+        f"  fix: point `{name}` at a toolkit of CUDA 12.8, or unset it"
+    )
+
+
+def test_a_toolkit_that_tells_nothing(tmp_path: Path) -> None:
+    assert judged({"CUDA_HOME": "/nowhere"}, tmp_path) == (
+        "warning[CP405]: of which CUDA the toolkit is that `CUDA_HOME` names cannot be told\n"
+        "  why: `/nowhere` has no `version.json`, no CUDA headers and no `nvcc` that answers\n"
+        "  fix: point `CUDA_HOME` at a toolkit of CUDA 12.8, or unset it"
+    )
+    assert find_nvcc({"CUDACXX": "/nowhere/nvcc"}, tmp_path) is None
+
+
+def test_a_version_that_is_none(tmp_path: Path) -> None:
+    write(tmp_path, {"version.json": '{"cuda": {"version": "new"}}'})
+    assert "cannot be told" in judged({"CUDA_HOME": str(tmp_path)}, tmp_path)
+
+
+def test_an_nvcc_on_the_path_counts_where_kernels_are_shipped(tmp_path: Path) -> None:
+    root = toolkit(tmp_path / "cuda", "13.0")
+    project = write(tmp_path / "project", {"src/x.py": "", "build/old.cu": "", ".venv/x.cu": ""})
+    environ = {"PATH": f"{root}/bin"}
+    assert (judged(environ, project), find_nvcc(environ, project)) == ("", None)
+    write(project, {"src/kernel.cu": ""})
+    assert judged(environ, project) == (
+        "warning[CP405]: the `nvcc` on PATH is of CUDA 13.0\n"
+        f"  why: wanted CUDA 12.8 for variant `cu128`, found CUDA 13.0 ({root}/bin/nvcc)\n"
+        "  fix: point `PATH` at a toolkit of CUDA 12.8, or unset it"
+    )
+    assert find_nvcc(environ, project) == "13.0"
+    assert judged({**environ, "CUDA_HOME": toolkit(tmp_path / "right", "12.8")}, project) == ""
+    assert judged({}, project) == ""
+
+
+def test_a_variant_without_cuda_needs_no_toolkit(tmp_path: Path) -> None:
+    assert judged({"CUDA_HOME": toolkit(tmp_path / "cuda", "13.0")}, tmp_path, Variant(name="cpu")) == ""
+
+
+def test_a_variant_of_several_cudas_takes_each(tmp_path: Path) -> None:
+    variant = Variant(name="both", cuda=(parse_cuda("12"), parse_cuda("13.0")))
+    assert judged({"CUDA_HOME": toolkit(tmp_path / "a", "12.6")}, tmp_path, variant) == ""
+    assert "CP405" in judged({"CUDA_HOME": toolkit(tmp_path / "b", "13.1")}, tmp_path, variant)
