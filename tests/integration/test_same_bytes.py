@@ -249,9 +249,10 @@ def test_sdist_is_the_same_bytes_everywhere(workbench: Workbench, tmp_path: Path
     made = {digests(outcome.artefact.parent)[sdist.name] for outcome in outcomes}
     assert made == {digests(sdist.parent)[sdist.name]}
     again = unpack(sdist, tmp_path / "unpacked")
+    content = digests(again)
     outcome = workbench.build("uv", Place(tmp_path / "again"), again, tmp_path / "again" / "out", target="sdist")
     # Not the same bytes: hatchling writes PKG-INFO a second time.
-    assert digests(unpack(outcome.artefact, tmp_path / "second")) == digests(again)
+    assert digests(unpack(outcome.artefact, tmp_path / "second")) == content
 
 
 def test_sdist_holds_lock_and_seal_and_no_stamp(sdist: Path, tmp_path: Path) -> None:

@@ -213,6 +213,7 @@ def test_dynamic_version(demo: Project, build: Build, source: str) -> None:
     assert build(demo(pyproject)).version == "1.2.0"
 
 
+FROM_FILE = '[tool.hatch.version]\npath = "demo/__init__.py"\n'
 VCS = (
     having('"cudapin"]', '"cudapin", "hatch-vcs"]', BUILD_SYSTEM)
     + REGEX
@@ -384,7 +385,7 @@ def test_static_classifiers(demo: Project, build: Build) -> None:
 
 def test_sdist_is_not_stamped(workbench: Workbench, demo: Project, place: Place, tmp_path: Path) -> None:
     """Dynamic or static, whatever variant is selected."""
-    dynamic = BUILD_SYSTEM + REGEX + EXTRAS + TOOL + HOOKS + '[tool.hatch.version]\npath = "demo/__init__.py"\n'
+    dynamic = BUILD_SYSTEM + REGEX + EXTRAS + TOOL + HOOKS + FROM_FILE
     for kind, pyproject in (("static", PYPROJECT), ("dynamic", dynamic)):
         project = demo(pyproject, folder=kind)
         made = set()
@@ -480,12 +481,7 @@ def test_a_stamp_never_feeds_a_lock(
     stocked = replace(workbench, more=(tmp_path / "links",))
     pyproject = {
         "static": BUILD_SYSTEM + STATIC + EXTRAS + NO_LOCK + HOOKS,
-        "version": BUILD_SYSTEM
-        + REGEX
-        + EXTRAS
-        + NO_LOCK
-        + HOOKS
-        + '[tool.hatch.version]\npath = "demo/__init__.py"\n',
+        "version": BUILD_SYSTEM + REGEX + EXTRAS + NO_LOCK + HOOKS + FROM_FILE,
         "dependencies": DYNAMIC_PYPROJECT,
     }[kind]
     texts = []
@@ -522,7 +518,7 @@ def test_prepared_metadata_is_that_of_the_wheel(
     workbench: Workbench, demo: Project, place: Place, tmp_path: Path, backend: Path, kind: str, variant: str
 ) -> None:
     """Front ends ask for the metadata of a dynamic project first; the wheel that follows must agree."""
-    regex = BUILD_SYSTEM + REGEX + EXTRAS + TOOL + HOOKS + '[tool.hatch.version]\npath = "demo/__init__.py"\n'
+    regex = BUILD_SYSTEM + REGEX + EXTRAS + TOOL + HOOKS + FROM_FILE
     named = having("[tool.cudapin]\n", '[tool.cudapin]\nname = "demo-{variant}"\npin = ["torch"]\n', regex)
     pyproject = {"regex": regex, "vcs": VCS, "dependencies": DYNAMIC_PYPROJECT, "name": named}[kind]
     project = demo(pyproject, meta_py=METADATA_HOOK)
@@ -643,6 +639,9 @@ def test_nothing_above_an_unpacked_sdist_is_read(
             (folder / name).write_text("[tool.uv.workspace\n<<<<<<< broken", encoding="utf-8")
     again = workbench.build(frontend, place, inner, tmp_path / "inner").wheel
     assert again.sha256 == wheel.sha256
+    (inner / "cudapin.seal.json").unlink()  # as in an sdist of an older project: it is judged like a tree
+    unsealed = workbench.build(frontend, place, inner, tmp_path / "unsealed").wheel
+    assert unsealed.sha256 == wheel.sha256
     refused = workbench.build(frontend, place, outer / "vendored" / "tree", tmp_path / "none")
     assert refused.code == 1
     assert "error[CP101]: `../pyproject.toml` is not valid TOML" in refused.output

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cudapin.core.lock import Source
 
-__all__ = ["Config", "Pin", "Variant", "Waiver", "for_environment", "parse_config"]
+__all__ = ["Config", "Pin", "Variant", "Waiver", "for_environment", "parse_config", "spell_name"]
 
 T = TypeVar("T")
 Pin = Literal["exact", "minor", "minimum"]

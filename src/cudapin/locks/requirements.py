@@ -163,12 +163,9 @@ def read_logical_lines(text: str) -> Iterator[tuple[int, str, tuple[str, ...]]]:
     for number, raw in enumerate(text.split("\n"), 1):
         stripped = raw.strip()
         if stripped.startswith("#") and not parts:
-            is_list = _VIA.fullmatch(stripped) is not None
-            if _VIA.match(stripped) or (is_via and _VIA_ITEM.match(stripped)):
-                notes.extend(_notes(stripped))
-                is_via = is_via or is_list
-            else:
-                is_via = False
+            is_note = _VIA.match(stripped) or (is_via and _VIA_ITEM.match(stripped))
+            notes.extend(_notes(stripped) if is_note else ())
+            is_via = bool(is_note) and (is_via or _VIA.fullmatch(stripped) is not None)
             continue
         if not stripped and not parts:
             continue

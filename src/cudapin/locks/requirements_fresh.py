@@ -197,6 +197,13 @@ def _wanted(
             judge.unknown.append(_unjudged(judge, f"its group `{group}` is of another project"))
         else:
             yield from _group_requirements(judge, pyproject, name)
+    yield from _limits(judge, inputs, pyproject, read)
+
+
+def _limits(
+    judge: _Judge, inputs: Inputs, pyproject: Pyproject, read: Callable[[str], Source | None]
+) -> Iterator[_Wanted]:
+    """Yield the constraints and overrides, of files and for uv of the project."""
     for path in inputs.constraints:
         yield from _file_requirements(judge, path, read, is_constraint=True)
     for path in inputs.overrides:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from unit.support import A, faults, write
 
 from cudapin.adapters.lockfile import find_lock, read_lock
 from cudapin.adapters.project import (
@@ -20,6 +19,7 @@ from cudapin.adapters.project import (
 )
 from cudapin.core.seal import Seal, SealedFile, render_seal
 from cudapin.errors import LockError
+from unit.support import A, faults, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,14 +80,21 @@ def test_every_kind_of_text(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"[project]\nname = 'd\xff'\n", "`pyproject.toml` cannot be read\n  --> pyproject.toml\n"
-         "  why: wanted a text file in UTF-8, found UnicodeDecodeError"),
-        (b"[project]\nname = \n", "`pyproject.toml` is not valid TOML\n  --> pyproject.toml:2\n"
-         "  why: Invalid value (at line 2, column 8)"),
+        (
+            b"[project]\nname = 'd\xff'\n",
+            (
+                "`pyproject.toml` cannot be read\n  --> pyproject.toml\n"
+                "  why: wanted a text file in UTF-8, found UnicodeDecodeError"
+            ),
+        ),
+        (
+            b"[project]\nname = \n",
+            ("`pyproject.toml` is not valid TOML\n  --> pyproject.toml:2\n  why: Invalid value (at line 2, column 8)"),
+        ),
         (b"x = " + b"[" * 100_000, "`pyproject.toml` is not valid TOML\n  --> pyproject.toml"),
     ],
     ids=["utf-8", "toml", "deep"],
-)  # fmt: skip
+)
 def test_a_broken_pyproject(tmp_path: Path, content: bytes, expected: str) -> None:
     text = faults(lambda: open_(tmp_path, {"pyproject.toml": content}))
     assert text.startswith(f"error[CP101]: {expected}")
@@ -137,25 +144,65 @@ def test_a_project_without_tables(tmp_path: Path) -> None:
     [
         ({"pyproject.toml": PROJECT}, ".", "uv.lock"),
         ({"pyproject.toml": WORKSPACE, "packages/a/pyproject.toml": PROJECT}, "packages/a", "../../uv.lock"),
-        ({"pyproject.toml": WORKSPACE, "packages/a/pyproject.toml": PROJECT, "packages/a/uv.lock": ""}, "packages/a",
-         "../../uv.lock"),
+        (
+            {"pyproject.toml": WORKSPACE, "packages/a/pyproject.toml": PROJECT, "packages/a/uv.lock": ""},
+            "packages/a",
+            "../../uv.lock",
+        ),
         ({"pyproject.toml": WORKSPACE, "packages/out/pyproject.toml": PROJECT}, "packages/out", "uv.lock"),
         ({"pyproject.toml": WORKSPACE, "other/pyproject.toml": PROJECT}, "other", "uv.lock"),
-        ({"pyproject.toml": WORKSPACE.replace("packages/*", "**"), "packages/pyproject.toml": PROJECT,
-          "packages/a/pyproject.toml": PROJECT}, "packages/a", "uv.lock"),
-        ({"pyproject.toml": WORKSPACE, "packages/a/pyproject.toml": PROJECT + "[tool.uv.workspace]\n"}, "packages/a",
-         "uv.lock"),
-        ({"pyproject.toml": WORKSPACE.replace("packages/*", "./packages/a/"), "packages/a/pyproject.toml": PROJECT},
-         "packages/a", "../../uv.lock"),
-        ({"pyproject.toml": WORKSPACE.replace('"packages/*"', '3, "/abs", "a**", "packages/*"'),
-          "packages/a/pyproject.toml": PROJECT}, "packages/a", "../../uv.lock"),
-        ({"root/pyproject.toml": WORKSPACE.replace("packages/*", "../lib"), "lib/pyproject.toml": PROJECT}, "lib", "uv.lock"),
-        ({"pyproject.toml": WORKSPACE, "packages/a/pyproject.toml": PROJECT, "packages/a/PKG-INFO": ""}, "packages/a",
-         "uv.lock"),
+        (
+            {
+                "pyproject.toml": WORKSPACE.replace("packages/*", "**"),
+                "packages/pyproject.toml": PROJECT,
+                "packages/a/pyproject.toml": PROJECT,
+            },
+            "packages/a",
+            "uv.lock",
+        ),
+        (
+            {"pyproject.toml": WORKSPACE, "packages/a/pyproject.toml": PROJECT + "[tool.uv.workspace]\n"},
+            "packages/a",
+            "uv.lock",
+        ),
+        (
+            {"pyproject.toml": WORKSPACE.replace("packages/*", "./packages/a/"), "packages/a/pyproject.toml": PROJECT},
+            "packages/a",
+            "../../uv.lock",
+        ),
+        (
+            {
+                "pyproject.toml": WORKSPACE.replace('"packages/*"', '3, "/abs", "a**", "packages/*"'),
+                "packages/a/pyproject.toml": PROJECT,
+            },
+            "packages/a",
+            "../../uv.lock",
+        ),
+        (
+            {"root/pyproject.toml": WORKSPACE.replace("packages/*", "../lib"), "lib/pyproject.toml": PROJECT},
+            "lib",
+            "uv.lock",
+        ),
+        (
+            {"pyproject.toml": WORKSPACE, "packages/a/pyproject.toml": PROJECT, "packages/a/PKG-INFO": ""},
+            "packages/a",
+            "uv.lock",
+        ),
     ],
-    ids=["alone", "member", "orphan lock", "excluded", "not taken in", "a project in between", "its own workspace",
-         "dotted pattern", "odd patterns", "beside", "sdist"],
-)  # fmt: skip
+    ids=[
+        "alone",
+        "member",
+        "orphan lock",
+        "excluded",
+        "not taken in",
+        "a project in between",
+        "its own workspace",
+        "dotted pattern",
+        "odd patterns",
+        "beside",
+        "sdist",
+    ],
+)
 def test_which_lock_uv_would_use(tmp_path: Path, files: dict[str, str | bytes], member: str, expected: str) -> None:
     assert find_uv_lock(open_(tmp_path, files, member)) == expected
 
@@ -174,7 +221,10 @@ def test_members_stand_in_uvs_order(tmp_path: Path) -> None:
 
 
 def test_a_check_is_about_every_member(tmp_path: Path) -> None:
-    write(tmp_path, {"pyproject.toml": WORKSPACE, "packages/a/pyproject.toml": PROJECT, "packages/b/pyproject.toml": PROJECT})
+    write(
+        tmp_path,
+        {"pyproject.toml": WORKSPACE, "packages/a/pyproject.toml": PROJECT, "packages/b/pyproject.toml": PROJECT},
+    )
     assert find_members(tmp_path) == [tmp_path, tmp_path / "packages/a", tmp_path / "packages/b"]
     assert find_members(tmp_path / "packages/a") == [tmp_path / "packages/a"]
     write(tmp_path, {"pyproject.toml": WORKSPACE.partition("[tool")[1] + WORKSPACE.partition("[tool")[2]})
@@ -194,18 +244,39 @@ UV = '[tool.uv]\nresolution = "lowest"\n'
         ({"pyproject.toml": PROJECT + UV, "uv.toml": "offline = true"}, ".", ({"offline": True}, "uv.toml")),
         ({"pyproject.toml": PROJECT + UV, "uv.toml": ""}, ".", ({}, "uv.toml")),
         ({"pyproject.toml": UV, "a/pyproject.toml": PROJECT}, "a", ({"resolution": "lowest"}, "../pyproject.toml")),
-        ({"uv.toml": "offline = true", "pyproject.toml": UV, "a/b/pyproject.toml": PROJECT}, "a/b",
-         ({"offline": True}, "../../uv.toml")),
+        (
+            {"uv.toml": "offline = true", "pyproject.toml": UV, "a/b/pyproject.toml": PROJECT},
+            "a/b",
+            ({"offline": True}, "../../uv.toml"),
+        ),
         ({"pyproject.toml": UV, "a/pyproject.toml": PROJECT + "[tool.uv]\n"}, "a", ({}, "pyproject.toml")),
-        ({"pyproject.toml": UV, "a/pyproject.toml": PROJECT + "[tool.uv.sources]\n"}, "a",
-         ({"sources": {}}, "pyproject.toml")),
+        (
+            {"pyproject.toml": UV, "a/pyproject.toml": PROJECT + "[tool.uv.sources]\n"},
+            "a",
+            ({"sources": {}}, "pyproject.toml"),
+        ),
         ({"pyproject.toml": UV, "a/pyproject.toml": PROJECT, "a/PKG-INFO": ""}, "a", ({}, None)),
-        ({"pyproject.toml": WORKSPACE + 'sources = {}\n', "packages/a/pyproject.toml": PROJECT + UV}, "packages/a",
-         ({"workspace": {"members": ["packages/*"], "exclude": ["packages/out"], "sources": {}}}, "../../pyproject.toml")),
+        (
+            {"pyproject.toml": WORKSPACE + "sources = {}\n", "packages/a/pyproject.toml": PROJECT + UV},
+            "packages/a",
+            (
+                {"workspace": {"members": ["packages/*"], "exclude": ["packages/out"], "sources": {}}},
+                "../../pyproject.toml",
+            ),
+        ),
     ],
-    ids=["own", "uv.toml first", "empty uv.toml", "inherited", "inherited uv.toml", "an empty table ends the search",
-         "so does one of sources", "sdist", "a member's do not count"],
-)  # fmt: skip
+    ids=[
+        "own",
+        "uv.toml first",
+        "empty uv.toml",
+        "inherited",
+        "inherited uv.toml",
+        "an empty table ends the search",
+        "so does one of sources",
+        "sdist",
+        "a member's do not count",
+    ],
+)
 def test_the_settings_that_count(
     tmp_path: Path, files: dict[str, str | bytes], member: str, expected: tuple[dict[str, object], str | None]
 ) -> None:

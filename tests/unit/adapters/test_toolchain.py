@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from unit.support import write
 
 from cudapin.adapters.toolchain import find_nvcc, judge_toolchain
 from cudapin.core.config import Variant
 from cudapin.core.cuda import parse_cuda
 from cudapin.core.verdict import render_problems
+from unit.support import write
 
 if TYPE_CHECKING:
     from pathlib import Path

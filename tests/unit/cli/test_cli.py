@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.support import COMPILE, PROJECT, STALE_CPU, STALE_TEXT, VARIANTS, A, locked, write
 
 from cudapin import __version__
 from cudapin.cli.main import main
+from unit.support import COMPILE, PROJECT, STALE_CPU, STALE_TEXT, VARIANTS, A, locked, write
 
 SRC = Path(__file__).parents[3] / "src"
 Files = dict[str, "str | bytes"]
@@ -148,7 +148,7 @@ def test_check_of_a_variant_that_is_not_declared(run: Any, text: str, why: str, 
         ({"locks/cpu.txt": b"\xff"}, 3),
         ({"locks/cpu.txt": locked("uv export", "torch==1")}, 3),
         ({"pyproject.toml": PROJECT.replace("[project.optional", "dynamic = ['x']\n[project.optional")}, 0),
-        ({"pyproject.toml": PROJECT.replace("cu128 = [", "cuda = [")}, 2),
+        ({"pyproject.toml": PROJECT.replace("cu128 = [", "cuda = [")}, 1),
         ({"pyproject.toml": PROJECT.replace('"cudapin"]', '"torch"]').replace("pin =", "build-requires =")}, 2),
     ],
 )
@@ -180,11 +180,13 @@ def test_uv_without_cache_keys(run: Any) -> None:
     found = run("check", files={**VARIANTS, "pyproject.toml": PROJECT + "[tool.uv]\n"})
     assert (found.code, found.err) == (
         0,
-        "warning[CP209]: uv may install a wheel that it built for another variant\n"
-        "  --> pyproject.toml:24 (tool.uv.cache-keys)\n"
-        "  why: `[tool.uv] cache-keys` does not name `CUDAPIN_VARIANT`, so uv does not see it change\n"
-        '  fix: add `cache-keys = [{ file = "pyproject.toml" }, { file = "locks/cpu.txt" }, '
-        '{ file = "locks/cu128.txt" }, { env = "CUDAPIN_VARIANT" }]` to `[tool.uv]`\n',
+        (
+            "warning[CP209]: uv may install a wheel that it built for another variant\n"
+            "  --> pyproject.toml:24 (tool.uv.cache-keys)\n"
+            "  why: `[tool.uv] cache-keys` does not name `CUDAPIN_VARIANT`, so uv does not see it change\n"
+            '  fix: add `cache-keys = [{ file = "pyproject.toml" }, { file = "locks/cpu.txt" }, '
+            '{ file = "locks/cu128.txt" }, { env = "CUDAPIN_VARIANT" }]` to `[tool.uv]`\n'
+        ),
     )
     assert run("check", "-q").err == ""
 
@@ -289,7 +291,7 @@ def test_several_locks_are_told_by_the_worst(run: Any) -> None:
 
 
 def test_lock_show(run: Any) -> None:
-    assert run("lock", "show", files=GATE).out == "alpha  2.0\n" or run("lock", "show").out.startswith("alpha  2.0")
+    assert run("lock", "show", files=GATE).out == "alpha  2.0  https://index.example/simple\n"
     document = run("lock", "show", "--format", "json").json
     (package,) = document["packages"]
     assert (package["name"], package["version"], package["direct"]) == ("alpha", "2.0", True)
@@ -309,8 +311,10 @@ def test_lock_show_of_variants(run: Any) -> None:
     found = run("lock", "show", "--variant", "cu128", "--extra", "cpu")
     assert (found.code, found.err) == (
         2,
-        "error[CP112]: `--variant` and `--extra`/`--group` exclude each other\n"
-        "  why: both were given\n  fix: leave one out\n",
+        (
+            "error[CP112]: `--variant` and `--extra`/`--group` exclude each other\n"
+            "  why: both were given\n  fix: leave one out\n"
+        ),
     )
 
 
@@ -365,7 +369,7 @@ def test_wrong_use_of_lock_show(run: Any, options: str, what: str) -> None:
 
 def test_an_override_of_the_target_counts(run: Any) -> None:
     text = PROJECT + (
-        "[[tool.cudapin.variants.cu128.overrides]]\nwhen = \"platform_machine == 'aarch64'\"\nlock = \"locks/arm.txt\"\n"
+        '[[tool.cudapin.variants.cu128.overrides]]\nwhen = "platform_machine == \'aarch64\'"\nlock = "locks/arm.txt"\n'
     )
     files = {**VARIANTS, "pyproject.toml": text, "locks/arm.txt": locked(COMPILE.format("cu128"), "torch==2.8+cu128")}
     found = run("lock", "show", "--variant", "cu128", "--platform", "linux_aarch64", files=files)
@@ -407,7 +411,11 @@ def test_wrong_arguments_are_told_in_the_format_asked_for(run: Any, arguments: s
 
 @pytest.mark.parametrize(
     "arguments",
-    ["--format json --project x lock check", "lock --format json check --project x", "lock check --project x --format json"],
+    [
+        "--format json --project x lock check",
+        "lock --format json check --project x",
+        "lock check --project x --format json",
+    ],
 )
 def test_global_options_stand_anywhere(run: Any, arguments: str) -> None:
     files = {f"x/{name}": text for name, text in GATE.items()}
@@ -419,7 +427,10 @@ def test_the_project_is_found_upwards(run: Any, tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path / "a/b")
     assert run("lock", "check").code == 0
     found = run("check", "--project", "nowhere")
-    assert (found.code, found.err.splitlines()[0]) == (2, f"error[CP112]: there is no directory `{tmp_path}/a/b/nowhere`")
+    assert (found.code, found.err.splitlines()[0]) == (
+        2,
+        f"error[CP112]: there is no directory `{tmp_path}/a/b/nowhere`",
+    )
 
 
 def test_version_and_help(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -468,7 +479,7 @@ def test_an_error_of_ours(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "RuntimeError: surprise\n" in found.err
     assert found.err.endswith(
         "error[CP900]: cudapin itself failed\n  why: this is never a fault of yours\n"
-        "  fix: please report it, with the traceback above, as an issue of cudapin\n"
+        "  fix: report it, with the traceback above, as an issue of cudapin; `CUDAPIN=off` builds without it\n"
     )
     assert run("check", "--format", "json").json["problems"][0]["code"] == "CP900"
 

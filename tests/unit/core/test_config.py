@@ -7,12 +7,11 @@ import re
 from typing import Any
 
 import pytest
-from unit.support import LINUX, MACOS, config_of
 
-from cudapin.core.config import Config, CudaBound, Variant, Waiver, for_environment
+from cudapin.core.config import Config, CudaBound, Variant, Waiver, for_environment, spell_name
 from cudapin.core.cuda import CudaVersion
-from cudapin.core.stamp import spell_name
 from cudapin.errors import Code
+from unit.support import LINUX, MACOS, config_of
 
 TOP = "[tool.cudapin]\n"
 CU128 = "[tool.cudapin.variants.cu128]\n"
@@ -45,10 +44,13 @@ def test_without_the_table_there_is_a_gate_and_nothing_else() -> None:
         ("spell-default = true", "spell_default", True),
         ('extras = "keep"', "extras", "keep"),
         ("", "extras", "fold"),
-        ('cuda-bound = { Our_Kernels = "cu(?P<major>\\\\d\\\\d)" }', "cuda_bound",
-         (CudaBound(name="our-kernels", pattern="cu(?P<major>\\d\\d)"),)),
+        (
+            'cuda-bound = { Our_Kernels = "cu(?P<major>\\\\d\\\\d)" }',
+            "cuda_bound",
+            (CudaBound(name="our-kernels", pattern="cu(?P<major>\\d\\d)"),),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_key_of_the_table(text: str, key: str, expected: Any) -> None:
     assert getattr(config_of(f"{TOP}{text}\n{CU128}"), key) == expected
 

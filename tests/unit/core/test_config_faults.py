@@ -1,8 +1,11 @@
 """Every key of `[tool.cudapin]` with a wrong value: the whole text of what is said, with its line."""
 
+# ruff: noqa: E501 - whole messages
+
 from __future__ import annotations
 
 import pytest
+
 from unit.support import config_of, faults
 
 WRONG = [

@@ -6,8 +6,7 @@ import pytest
 
 from cudapin.core.fields import Fields, name_list, nearest
 from cudapin.core.lock import Source
-from cudapin.errors import Problem, Where, sort_problems
-from cudapin.errors import Code
+from cudapin.errors import Code, Problem, Where, sort_problems
 
 
 def test_name_list() -> None:
@@ -31,7 +30,12 @@ def test_nearest(wrong: str, names: list[str], expected: str) -> None:
 def test_absent_keys_are_no_faults() -> None:
     problems: list[Problem] = []
     fields = Fields({}, Source(path="pyproject.toml", text=""), ("tool", "x"), problems)
-    assert (fields.text("a"), fields.texts("a"), fields.flag("a"), fields.choice("a", ("b",))) == (None, None, False, None)
+    assert (fields.text("a"), fields.texts("a"), fields.flag("a"), fields.choice("a", ("b",))) == (
+        None,
+        None,
+        False,
+        None,
+    )
     assert (fields.children("a"), fields.child("a").table, problems) == ([], {}, [])
 
 

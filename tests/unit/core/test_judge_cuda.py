@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from unit.support import A
 
 from cudapin.adapters.facts import read_facts
 from cudapin.core.config import CudaBound, Variant
@@ -11,7 +12,10 @@ from cudapin.core.cuda import CudaVersion, parse_cuda
 from cudapin.core.judge_cuda import bound_packages, judge_cuda, variant_cuda_text
 from cudapin.core.lock import LockedFile, LockedPackage, Selection
 from cudapin.core.verdict import render_problems
-from cudapin.errors import Problem
+from unit.support import A
+
+if TYPE_CHECKING:
+    from cudapin.errors import Problem
 
 FACTS = read_facts({})
 HASHED = LockedFile(name="x-1-py3-none-any.whl", url=None, hashes={"sha256": A})
@@ -51,92 +55,118 @@ def test_a_variant_of_its_own_cuda_is_fine() -> None:
         (
             CU128,
             [package("torch", "2.9.0+cu130", direct=True)],
-            "error[CP301]: `torch` of variant `cu128` is a build for CUDA 13.0\n"
-            "  --> uv.lock:7 (torch)\n"
-            "  why: wanted CUDA 12.8, the lock has `torch 2.9.0+cu130` (the local version label `+cu130`)\n"
-            "  fix: correct the requirement or the index of `torch` for `cu128`, then lock again",
+            (
+                "error[CP301]: `torch` of variant `cu128` is a build for CUDA 13.0\n"
+                "  --> uv.lock:7 (torch)\n"
+                "  why: wanted CUDA 12.8, the lock has `torch 2.9.0+cu130` (the local version label `+cu130`)\n"
+                "  fix: correct the requirement or the index of `torch` for `cu128`, then lock again"
+            ),
         ),
         (
             CU128,
             [package("torch", "2.9.0+cu126", direct=True)],
-            "error[CP301]: `torch` of variant `cu128` is a build for CUDA 12.6\n"
-            "  --> uv.lock:7 (torch)\n"
-            "  why: wanted CUDA 12.8, the lock has `torch 2.9.0+cu126` (the local version label `+cu126`)\n"
-            "  fix: correct the requirement or the index of `torch` for `cu128`, then lock again",
+            (
+                "error[CP301]: `torch` of variant `cu128` is a build for CUDA 12.6\n"
+                "  --> uv.lock:7 (torch)\n"
+                "  why: wanted CUDA 12.8, the lock has `torch 2.9.0+cu126` (the local version label `+cu126`)\n"
+                "  fix: correct the requirement or the index of `torch` for `cu128`, then lock again"
+            ),
         ),
         (
             CU128,
             [package("torch", "2.9.0+rocm6.4", direct=True)],
-            "error[CP301]: `torch` of variant `cu128` is a build for another accelerator\n"
-            "  --> uv.lock:7 (torch)\n"
-            "  why: wanted CUDA 12.8, the lock has `torch 2.9.0+rocm6.4` (the local version label `+rocm6.4`)\n"
-            "  fix: correct the requirement or the index of `torch` for `cu128`, then lock again",
+            (
+                "error[CP301]: `torch` of variant `cu128` is a build for another accelerator\n"
+                "  --> uv.lock:7 (torch)\n"
+                "  why: wanted CUDA 12.8, the lock has `torch 2.9.0+rocm6.4` (the local version label `+rocm6.4`)\n"
+                "  fix: correct the requirement or the index of `torch` for `cu128`, then lock again"
+            ),
         ),
         (
             CU128,
-            [package("vllm", "1.0+cu128", "a", "b", direct=True), package("a", "1", "nvidia-cublas-cu12"),
-             package("b", "1", "nvidia-cudnn-cu13"), CUBLAS, package("nvidia-cudnn-cu13", "9.1")],
-            "error[CP301]: `nvidia-cudnn-cu13` of variant `cu128` is a build for CUDA 13\n"
-            "  --> uv.lock:7 (nvidia-cudnn-cu13)\n"
-            "  why: wanted CUDA 12.8, the lock has `nvidia-cudnn-cu13 9.1` (`cu13` in the name)\n"
-            "  fix: correct the requirement or the index of `nvidia-cudnn-cu13` for `cu128`, then lock again\n"
-            "error[CP302]: `vllm` of variant `cu128` requires several CUDA majors\n"
-            "  --> uv.lock:7 (vllm)\n"
-            "  why: wanted one CUDA major in its closure, found "
-            "CUDA 12: `nvidia-cublas-cu12`, `vllm`; CUDA 13: `nvidia-cudnn-cu13`\n"
-            "  fix: constrain the packages of the other major, then lock again (`uv.lock`)",
+            [
+                package("vllm", "1.0+cu128", "a", "b", direct=True),
+                package("a", "1", "nvidia-cublas-cu12"),
+                package("b", "1", "nvidia-cudnn-cu13"),
+                CUBLAS,
+                package("nvidia-cudnn-cu13", "9.1"),
+            ],
+            (
+                "error[CP301]: `nvidia-cudnn-cu13` of variant `cu128` is a build for CUDA 13\n"
+                "  --> uv.lock:7 (nvidia-cudnn-cu13)\n"
+                "  why: wanted CUDA 12.8, the lock has `nvidia-cudnn-cu13 9.1` (`cu13` in the name)\n"
+                "  fix: correct the requirement or the index of `nvidia-cudnn-cu13` for `cu128`, then lock again\n"
+                "error[CP302]: `vllm` of variant `cu128` requires several CUDA majors\n"
+                "  --> uv.lock:7 (vllm)\n"
+                "  why: wanted one CUDA major in its closure, found "
+                "CUDA 12: `nvidia-cublas-cu12`, `vllm`; CUDA 13: `nvidia-cudnn-cu13`\n"
+                "  fix: constrain the packages of the other major, then lock again (`uv.lock`)"
+            ),
         ),
         (
             CU128,
             [package("torch", "2.9.0+cpu", direct=True)],
-            "error[CP303]: `torch` of variant `cu128` is a build without CUDA\n"
-            "  --> uv.lock:7 (torch)\n"
-            "  why: wanted CUDA 12.8, the lock has `torch 2.9.0+cpu` (the local version label `+cpu`)\n"
-            "  fix: correct the requirement or the index of `torch` for `cu128`, then lock again",
+            (
+                "error[CP303]: `torch` of variant `cu128` is a build without CUDA\n"
+                "  --> uv.lock:7 (torch)\n"
+                "  why: wanted CUDA 12.8, the lock has `torch 2.9.0+cpu` (the local version label `+cpu`)\n"
+                "  fix: correct the requirement or the index of `torch` for `cu128`, then lock again"
+            ),
         ),
         (
             CPU,
             [TORCH],
-            "error[CP304]: `torch` of variant `cpu` is a build for CUDA 12.8\n"
-            "  --> uv.lock:7 (torch)\n"
-            "  why: wanted no CUDA, the lock has `torch 2.9.0+cu128` (the local version label `+cu128`)\n"
-            "  fix: correct the requirement or the index of `torch` for `cpu`, then lock again",
+            (
+                "error[CP304]: `torch` of variant `cpu` is a build for CUDA 12.8\n"
+                "  --> uv.lock:7 (torch)\n"
+                "  why: wanted no CUDA, the lock has `torch 2.9.0+cu128` (the local version label `+cu128`)\n"
+                "  fix: correct the requirement or the index of `torch` for `cpu`, then lock again"
+            ),
         ),
         (
             CU128,
             [package("torch", "2.9.0", direct=True, index="https://index.example/simple")],
-            "warning[CP305]: of which CUDA `torch` in variant `cu128` is cannot be told\n"
-            "  --> uv.lock:7 (torch)\n"
-            "  why: version `2.9.0` names no CUDA, and the address of its index names none\n"
-            "  fix: lock it from an index of one CUDA, or name its pattern in `tool.cudapin.cuda-bound.torch`",
+            (
+                "warning[CP305]: of which CUDA `torch` in variant `cu128` is cannot be told\n"
+                "  --> uv.lock:7 (torch)\n"
+                "  why: version `2.9.0` names no CUDA, and the address of its index names none\n"
+                "  fix: lock it from an index of one CUDA, or name its pattern in `tool.cudapin.cuda-bound.torch`"
+            ),
         ),
         (
             CU128,
             [LockedPackage(name="torch", version="2.9.0+cu128", direct=True)],
-            "error[CP306]: `torch` of variant `cu128` is locked without a hash\n"
-            "  --> uv.lock (torch)\n"
-            "  why: wanted a hash for every file that could be installed, found no hash at all\n"
-            "  fix: lock from an index that publishes hashes, or with `--generate-hashes`",
+            (
+                "error[CP306]: `torch` of variant `cu128` is locked without a hash\n"
+                "  --> uv.lock (torch)\n"
+                "  why: wanted a hash for every file that could be installed, found no hash at all\n"
+                "  fix: lock from an index that publishes hashes, or with `--generate-hashes`"
+            ),
         ),
         (
             CU128,
             [TORCH, CUBLAS, package("other", "1", "nvidia-nccl-cu13", direct=True), package("nvidia-nccl-cu13", "2")],
-            "warning[CP307]: `nvidia-nccl-cu13` of variant `cu128` is a build for CUDA 13, "
-            "outside the closure of the variant's own packages\n"
-            "  --> uv.lock:7 (nvidia-nccl-cu13)\n"
-            "  why: wanted CUDA 12.8, the lock has `nvidia-nccl-cu13 2` (`cu13` in the name)\n"
-            "  fix: correct the requirement or the index of `nvidia-nccl-cu13` for `cu128`, then lock again",
+            (
+                "warning[CP307]: `nvidia-nccl-cu13` of variant `cu128` is a build for CUDA 13, "
+                "outside the closure of the variant's own packages\n"
+                "  --> uv.lock:7 (nvidia-nccl-cu13)\n"
+                "  why: wanted CUDA 12.8, the lock has `nvidia-nccl-cu13 2` (`cu13` in the name)\n"
+                "  fix: correct the requirement or the index of `nvidia-nccl-cu13` for `cu128`, then lock again"
+            ),
         ),
     ],
     ids=["CP301 major", "CP301 minor", "CP301 rocm", "CP302", "CP303", "CP304", "CP305", "CP306", "CP307"],
-)  # fmt: skip
+)
 def test_each_code(variant: Variant, packages: list[LockedPackage], expected: str) -> None:
     assert render_problems(judge(variant, *packages)) == expected
 
 
 def test_a_framework_of_another_major_is_an_error_whoever_asks_for_it() -> None:
-    packages = (package("lib", "1", "torch", direct=True), package("torch", "2.9.0+cu130", "nvidia-cublas"),
-                package("nvidia-cublas", "13.0.1"))  # fmt: skip
+    packages = (
+        package("lib", "1", "torch", direct=True),
+        package("torch", "2.9.0+cu130", "nvidia-cublas"),
+        package("nvidia-cublas", "13.0.1"),
+    )
     assert found(judge(CU128, *packages)) == [
         ("CP301", "error", "torch"),
         ("CP307", "warning", "nvidia-cublas"),
@@ -202,7 +232,11 @@ def test_closures_end_in_cycles_too() -> None:
         ("registry", (), "no hash at all"),
         ("registry", (HASHED, LockedFile(name="t-win_amd64.whl", url=None, hashes={})), None),
         ("registry", (HASHED, LockedFile(name="t.tar.gz", url=None, hashes={})), "`t.tar.gz`"),
-        ("registry", tuple(LockedFile(name=f"{n}.whl", url=None, hashes={}) for n in "abcd"), "`a.whl`, `b.whl`, `c.whl`"),
+        (
+            "registry",
+            tuple(LockedFile(name=f"{n}.whl", url=None, hashes={}) for n in "abcd"),
+            "`a.whl`, `b.whl`, `c.whl`",
+        ),
         ("url", (), "no hash at all"),
         ("git", (), None),
         ("path", (), None),

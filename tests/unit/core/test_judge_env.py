@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from unit.support import A, B
 
 from cudapin.core.cuda import Belonging, parse_cuda
 from cudapin.core.judge_cuda import Bound
@@ -16,6 +15,7 @@ from cudapin.core.judge_env import (
 )
 from cudapin.core.lock import LockedFile, LockedPackage, Selection
 from cudapin.core.verdict import render_problems
+from unit.support import A, B
 
 INDEX = "https://index.example/cu128"
 WHEEL = LockedFile(name="torch-2.9-cp312-linux.whl", url=f"{INDEX}/torch.whl", hashes={"sha256": A})
@@ -40,21 +40,30 @@ def required(*packages: LockedPackage, names: tuple[str, ...] = ("torch",)) -> l
         (LockedPackage(name="torch", version="2.9", files=(WHEEL,)), "torch==2.9"),
         (LockedPackage(name="torch", version="2.9", index="", files=(WHEEL,)), "torch==2.9"),
         (LockedPackage(name="torch", version="2.9", index=INDEX), "torch==2.9"),
-        (LockedPackage(name="torch", version="2.9", index=INDEX, files=(SDIST, OTHER)), f"torch @ {INDEX}/torch.tar.gz#sha256={B}"),
+        (
+            LockedPackage(name="torch", version="2.9", index=INDEX, files=(SDIST, OTHER)),
+            f"torch @ {INDEX}/torch.tar.gz#sha256={B}",
+        ),
         (
             LockedPackage(
-                name="torch", version="2.9", index=INDEX, files=(LockedFile(name="t.whl", url="../t.whl", hashes={"sha256": A}),)
+                name="torch",
+                version="2.9",
+                index=INDEX,
+                files=(LockedFile(name="t.whl", url="../t.whl", hashes={"sha256": A}),),
             ),
             "torch==2.9",
         ),
         (
             LockedPackage(
-                name="torch", version="2.9", index=INDEX, files=(LockedFile(name="t.whl", url=f"{INDEX}/t.whl", hashes={"md5": A}),)
+                name="torch",
+                version="2.9",
+                index=INDEX,
+                files=(LockedFile(name="t.whl", url=f"{INDEX}/t.whl", hashes={"md5": A}),),
             ),
             "torch==2.9",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_build_requirement_as_text(package: LockedPackage, expected: str) -> None:
     assert required(package) == [expected]
 
@@ -147,7 +156,12 @@ def bound(name: str, version: str, kind: str = "cuda") -> Bound:
 
 
 def test_a_cuda_package_that_the_variant_does_not_select() -> None:
-    items = (bound("torch", "2.9"), bound("nvidia-cublas-cu13", "13.0"), bound("jax", "1", "unknown"), bound("xla", "1", "cpu"))
+    items = (
+        bound("torch", "2.9"),
+        bound("nvidia-cublas-cu13", "13.0"),
+        bound("jax", "1", "unknown"),
+        bound("xla", "1", "cpu"),
+    )
     assert render_problems(judge_surplus(items, Selection(packages=(TORCH,)), "cu128", FIX)) == (
         "error[CP403]: the build environment holds `nvidia-cublas-cu13`, which variant `cu128` does not select\n"
         "  why: a compiled wheel could take its headers or libraries; "

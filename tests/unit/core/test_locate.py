@@ -18,10 +18,10 @@ name = 1
 raw = \'\'\'
 key = "\'\'\' # = [ {
 matrix = [
-  ["a"],
   [
     "b"
-  ]
+  ],
+  ["a"]
 ]
 after = 1
 "quoted.key" = 1
@@ -100,7 +100,9 @@ def test_find_array_lines() -> None:
     assert find_array_lines("[[package]]\nx = 1\n[[package]]  \n [[package]]\n[package.x]\n", "package") == (1, 3)
 
 
-@pytest.mark.parametrize("piece", ['"', "'", '"""', "'''", '"""\\', 'a = "\\', "a.", "[", "[[", "a = [", "a = 1\n", "\\"])
+@pytest.mark.parametrize(
+    "piece", ['"', "'", '"""', "'''", '"""\\', 'a = "\\', "a.", "[", "[[", "a = [", "a = 1\n", "\\"]
+)
 def test_broken_text_takes_linear_time(piece: str) -> None:
     start = time.perf_counter()
     find_line(piece * 20_000, "a")

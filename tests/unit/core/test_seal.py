@@ -7,12 +7,12 @@ import json
 from typing import Any
 
 import pytest
-from unit.support import A, faults, pyproject_of
 
 from cudapin.core.config import Waiver
 from cudapin.core.lock import Pyproject, Source, UvInputs
 from cudapin.core.seal import Seal, SealedFile, parse_seal, render_seal, sealed_path
 from cudapin.errors import Code, LockError
+from unit.support import A, faults, pyproject_of
 
 OWN = pyproject_of('[project]\nname = "demo"\n')
 
@@ -37,7 +37,10 @@ SEAL = Seal(
         "requirements.in": SealedFile(path=None, sha256=A),
     },
     uv=UV,
-    waived=(Waiver(code=Code.CP301, reason="why", variant="cu128", package="torch"), Waiver(code=Code.CP201, reason="x")),
+    waived=(
+        Waiver(code=Code.CP301, reason="why", variant="cu128", package="torch"),
+        Waiver(code=Code.CP201, reason="x"),
+    ),
 )
 
 
@@ -65,7 +68,10 @@ def test_only_what_counts_of_a_member_is_sealed() -> None:
         {
             "directory": ".",
             "path": "../././pyproject.toml".replace("././", "./"),
-            "table": {**{key: table[key] for key in ("project", "dependency-groups", "build-system")}, "tool": {"uv": {"dev-dependencies": []}}},
+            "table": {
+                **{key: table[key] for key in ("project", "dependency-groups", "build-system")},
+                "tool": {"uv": {"dev-dependencies": []}},
+            },
         }
     ]
 
@@ -120,19 +126,36 @@ def changed(**changes: Any) -> str:
         (changed(schema="1"), "ValueError: schema '1'"),
         (changed(files=[]), "AttributeError: 'list' object has no attribute 'items'"),
         (changed(files={"x": {"path": 3, "sha256": A}}), "TypeError: `3` is no text"),
-        (changed(files={"x": {"path": "/etc/passwd", "sha256": A}}), "ValueError: `/etc/passwd` is no path within the sdist"),
-        (changed(files={"x": {"path": "a/../../x", "sha256": A}}), "ValueError: `a/../../x` is no path within the sdist"),
+        (
+            changed(files={"x": {"path": "/etc/passwd", "sha256": A}}),
+            "ValueError: `/etc/passwd` is no path within the sdist",
+        ),
+        (
+            changed(files={"x": {"path": "a/../../x", "sha256": A}}),
+            "ValueError: `a/../../x` is no path within the sdist",
+        ),
         (changed(files={"x": {"path": "..\\x", "sha256": A}}), "ValueError: `..\\x` is no path within the sdist"),
         (changed(files={"x": {"path": "C:/x", "sha256": A}}), "ValueError: `C:/x` is no path within the sdist"),
         (changed(files={"x": {"path": "x"}}), "KeyError: 'sha256'"),
         (changed(waived=[{"code": "CP999"}]), "KeyError: 'CP999'"),
-        (changed(waived=[{"code": "CP301", "reason": "x", "variant": 3, "package": None}]), "TypeError: `3` is no text"),
+        (
+            changed(waived=[{"code": "CP301", "reason": "x", "variant": 3, "package": None}]),
+            "TypeError: `3` is no text",
+        ),
         (changed(uv=[]), "TypeError: list indices must be integers or slices, not str"),
         (changed(uv={**json.loads(render_seal(SEAL))["uv"], "settings": "x"}), "TypeError: `'x'` is no table"),
-        (changed(uv={**json.loads(render_seal(SEAL))["uv"], "own": "x"}), "ValueError: invalid literal for int() with base 10: 'x'"),
-        (changed(uv={**json.loads(render_seal(SEAL))["uv"], "members": [{"path": "x", "table": 3, "directory": "."}]}), "TypeError: `3` is no table"),
+        (
+            changed(uv={**json.loads(render_seal(SEAL))["uv"], "own": "x"}),
+            "ValueError: invalid literal for int() with base 10: 'x'",
+        ),
+        (
+            changed(
+                uv={**json.loads(render_seal(SEAL))["uv"], "members": [{"path": "x", "table": 3, "directory": "."}]}
+            ),
+            "TypeError: `3` is no table",
+        ),
     ],
-)  # fmt: skip
+)
 def test_anything_else_cannot_be_read(text: str, why: str) -> None:
     assert faults(lambda: parse(text), LockError) == unreadable(why)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from unit.support import LINUX, MACOS, config_of, faults
 
 from cudapin.core.config import Variant
 from cudapin.core.select import Choice, is_declared_for, select_variant
+from unit.support import LINUX, MACOS, config_of, faults
 
 TEXT = """
 [tool.cudapin]

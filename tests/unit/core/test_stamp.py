@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from unit.support import config_of
 
 from cudapin.core.config import Config, Variant
 from cudapin.core.lock import Fork, LockedPackage, Selection
 from cudapin.core.stamp import Metadata, default_platforms, is_unspelled, render_record, stamp_metadata
+from unit.support import config_of
 
 PROJECT = Metadata(
     name="demo",
@@ -33,11 +33,7 @@ def stamp(
     config = config_of(TEXT.format(top, cpu, own))
     variant = config.variants[name]
     completed = Variant(
-        **{
-            field: getattr(variant, field)
-            for field in Variant.__dataclass_fields__
-            if field != "extra"
-        },
+        **{field: getattr(variant, field) for field in Variant.__dataclass_fields__ if field != "extra"},
         extra=(name,) if extra is None else extra,
     )
 

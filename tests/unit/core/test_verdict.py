@@ -45,12 +45,7 @@ def test_exit_code(codes: tuple[Code, ...], expected: int) -> None:
 
 
 def test_text() -> None:
-    text = (
-        "error[CP201]: the lock is stale\n"
-        "  --> uv.lock:3 (package.a)\n"
-        "  why: wanted `a`, found `b`\n"
-        "  fix: uv lock"
-    )
+    text = "error[CP201]: the lock is stale\n  --> uv.lock:3 (package.a)\n  why: wanted `a`, found `b`\n  fix: uv lock"
     bare = "warning[CP201]: the lock is stale\n  why: wanted `a`, found `b`\n  fix: uv lock"
     assert render_problem(PROBLEM) == text
     assert render_problems([PROBLEM, replace(PROBLEM, where=None, level="warning")]) == f"{text}\n{bare}"
@@ -71,7 +66,10 @@ def test_workflow_command(problem: Problem, expected: str) -> None:
 
 def test_a_workflow_command_is_one_line() -> None:
     text = render_github(replace(PROBLEM, what="100%\r\n::error::x"))
-    assert text == "::error file=uv.lock,line=3,title=CP201::100%25%0D%0A::error::x. why: wanted `a`, found `b`. fix: uv lock"
+    assert (
+        text
+        == "::error file=uv.lock,line=3,title=CP201::100%25%0D%0A::error::x. why: wanted `a`, found `b`. fix: uv lock"
+    )
 
 
 def test_object() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from unit.support import LINUX, pyproject_of
 
 from cudapin.core.config import Variant
 from cudapin.core.lock import LockVerdict, Source
 from cudapin.core.verdict import render_problems
 from cudapin.locks.requirements import parse_requirements
 from cudapin.locks.requirements_fresh import Inputs, input_paths, judge_requirements, read_command
+from unit.support import LINUX, pyproject_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,9 @@ import pytest
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 from hatchling.plugin.manager import PluginManager
-from unit.support import PROJECT, STALE_CPU, STALE_TEXT, VARIANTS, write
 
 from cudapin.plugin.build_hook import CudapinBuildHook
+from unit.support import PROJECT, STALE_CPU, STALE_TEXT, VARIANTS, write
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the platform tags are those of Linux")
 
@@ -45,9 +45,14 @@ class Build:
         self.app = App()
         self.dist = root / "dist"
         metadata, config = self.builder.metadata, self.builder.config
-        self.hook = CudapinBuildHook(str(root), {}, config, metadata, str(self.dist), target, self.app)  # type: ignore[arg-type]
+        self.hook = CudapinBuildHook(str(root), {}, config, metadata, str(self.dist), target, self.app)
         defaults = self.builder.get_default_build_data()
-        self.data: dict[str, Any] = {"artifacts": [], "force_include": {}, **defaults, "build_hooks": ("cudapin", "other")}
+        self.data: dict[str, Any] = {
+            "artifacts": [],
+            "force_include": {},
+            **defaults,
+            "build_hooks": ("cudapin", "other"),
+        }
 
     def start(self, version: str = "standard") -> None:
         self.hook.initialize(version, self.data)
@@ -80,7 +85,12 @@ def test_a_wheel_of_a_variant(tmp_path: Path, clean_environment: Path) -> None:
     assert build.data["pure_python"] is False
     assert build.data["tag"].startswith("py2.py3-none-manylinux_2_17_")
     record = build.record()
-    assert (record["variant"], record["cuda"], record["arch"], record["spelling"]) == ("cu128", "12.8", ["9.0"], "local")
+    assert (record["variant"], record["cuda"], record["arch"], record["spelling"]) == (
+        "cu128",
+        "12.8",
+        ["9.0"],
+        "local",
+    )
     assert record["locked"] == {"torch": "2.9.0+cu128"}
     assert {key: record["lock"][key] for key in ("path", "format", "verdict")} == {
         "path": "locks/cu128.txt",
@@ -134,13 +144,20 @@ def test_an_sdist_carries_its_locks_and_a_seal(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "code", "expected"),
     [
-        ({"locks/cpu.txt": "torch>=2\n"}, 3, "error[CP205]: `locks/cpu.txt` holds a line that is not a locked requirement"),
+        (
+            {"locks/cpu.txt": "torch>=2\n"},
+            3,
+            "error[CP205]: `locks/cpu.txt` holds a line that is not a locked requirement",
+        ),
         ({"pyproject.toml": PROJECT.replace("pin =", "pni =")}, 2, "error[CP102]: `tool.cudapin` has no key `pni`"),
-        ({"pyproject.toml": PROJECT.replace('pin = ["torch"]', 'pin = ["jax"]')}, 2,
-         "error[CP107]: `pin` names `jax`, which no variant selects from its lock"),
+        (
+            {"pyproject.toml": PROJECT.replace('pin = ["torch"]', 'pin = ["jax"]')},
+            2,
+            "error[CP107]: `pin` names `jax`, which no variant selects from its lock",
+        ),
         ({"locks/cpu.txt": VARIANTS["locks/cu128.txt"]}, 1, "error[CP304]: `torch` of variant `cpu`"),
     ],
-)  # fmt: skip
+)
 def test_exit_codes_of_refusals(tmp_path: Path, files: dict[str, str | bytes], code: int, expected: str) -> None:
     shown = Build(write(tmp_path, {**VARIANTS, **files})).refuse()
     assert shown.startswith(f"abort {code}: ")
@@ -271,7 +288,11 @@ def test_a_locked_build_requirement_that_is_not_installed(tmp_path: Path) -> Non
 def test_hatch_names_the_environment_to_remove(tmp_path: Path) -> None:
     os.environ["HATCH_ENV_ACTIVE"] = "hatch-build"
     text = PROJECT.replace('pin = ["torch"]', 'build-requires = ["torch"]')
-    assert Build(write(tmp_path, {**VARIANTS, "pyproject.toml": text})).refuse().endswith("  fix: hatch env remove hatch-build")
+    assert (
+        Build(write(tmp_path, {**VARIANTS, "pyproject.toml": text}))
+        .refuse()
+        .endswith("  fix: hatch env remove hatch-build")
+    )
 
 
 def test_a_wrong_toolkit_refuses_a_compiled_wheel_only(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from unit.support import PROJECT, VARIANTS, write
 
 from cudapin.core.stamp import Metadata
 from cudapin.plugin.metadata_hook import CudapinMetadataHook
 from cudapin.plugin.project_table import metadata_of_table, update_table
+from unit.support import PROJECT, VARIANTS, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def test_a_read_of_a_wheels_metadata_is_stamped(tmp_path: Path) -> None:
         "version": "1.2+cu128",
         "dependencies": ["numpy>=1", "torch==2.9.0"],
         "optional-dependencies": {"cu128": []},
-        "classifiers": ["Environment :: GPU :: NVIDIA CUDA :: 12", "Environment :: GPU :: NVIDIA CUDA :: 12 :: 12.8"],
+        "classifiers": ["Environment :: GPU :: NVIDIA CUDA :: 12"],
     }
 
 

@@ -1,0 +1,206 @@
+"""The gate: which variant fits, what selects it, waivers, and what it says beyond the rules of `core` and `locks`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cudapin.building import judge_sdist
+from cudapin.core.lock import LockedFile
+from cudapin.core.verdict import render_problems
+from cudapin.errors import Code, ConfigError, Problem, Refusal
+from cudapin.gate import Gate, is_off, open_gate
+from unit.support import LINUX, MACOS, PROJECT, STALE_CPU, VARIANTS, faults, locked, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+THREE = (
+    '[project]\nname = "demo"\n[tool.cudapin]\ndefault = "cpu"\nlock = false\n[tool.cudapin.variants.cpu]\n'
+    '[tool.cudapin.variants.cu128]\narch = ["9.0"]\n[tool.cudapin.variants.cu130]\n'
+)
+
+
+def gate_of(root: Path, text: str = PROJECT, environ: dict[str, str] | None = None, **markers: str) -> Gate:
+    write(root, {**VARIANTS, "pyproject.toml": text})
+    gate = open_gate(root, environ or {})
+    gate.environment = {**LINUX, **markers}
+    return gate
+
+
+@pytest.mark.parametrize(
+    ("driver", "arch", "expected", "why"),
+    [
+        ("580.65.06", "9.0", "cu130", "auto: the highest CUDA that this machine runs (driver 580.65.06)"),
+        ("570.86.10", "9.0", "cu128", "auto: the highest CUDA that this machine runs (driver 570.86.10)"),
+        ("570.86.10", "8.0", "cpu", "auto: cu130: driver 570.86.10 is older than 580.65.06, the lowest for CUDA 13"),
+        ("", "", "cpu", "auto: cu130: no NVIDIA driver was found"),
+    ],
+)
+def test_auto_takes_the_highest_cuda_that_fits(tmp_path: Path, driver: str, arch: str, expected: str, why: str) -> None:
+    environ = {"CUDAPIN_DRIVER_VERSION": driver, "CUDAPIN_GPU_ARCH": arch}
+    choice = gate_of(tmp_path, THREE, environ).choose("auto")
+    assert choice is not None
+    assert (choice.variant.name, choice.why) == (expected, why)
+
+
+def test_auto_without_a_variant_that_fits(tmp_path: Path) -> None:
+    text = (
+        THREE.replace("[tool.cudapin.variants.cpu]\n", "")
+        .replace('"cpu"', '"cu128"')
+        .replace("[tool.cudapin.variants.cu130]\n", "")
+    )
+    gate = gate_of(tmp_path, text, {"CUDAPIN_DRIVER_VERSION": "", "CUDAPIN_GPU_ARCH": ""})
+    assert faults(lambda: gate.choose("auto")) == (
+        "error[CP104]: `auto` finds no variant for this machine\n"
+        "  why: cu128: no NVIDIA driver was found; cu128: no GPU was found\n"
+        "  fix: name one of `cu128` in `CUDAPIN_VARIANT`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("markers", "expected"),
+    [
+        (LINUX, "linux"),
+        ({**LINUX, "platform_machine": "aarch64"}, "linux-aarch64"),
+        (MACOS, "macos"),
+        ({**LINUX, "sys_platform": "win32"}, "windows"),
+    ],
+)
+def test_platforms(tmp_path: Path, markers: dict[str, str], expected: str) -> None:
+    assert gate_of(tmp_path, THREE, None, **markers).platform == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "extras", "groups", "expected"),
+    [
+        ("", "cu128", "", (("cu128",), ())),
+        ("", "", "cu128", ((), ("cu128",))),
+        ("", "cu128", "cu128", (("cu128",), ())),
+        ("", "", "", ((), ())),
+        ('group = "cu128"', "cu128", "cu128", ((), ("cu128",))),
+        ('extra = "gpu"', "gpu", "cu128", (("gpu",), ())),
+        ("extra = []", "cu128", "", ((), ())),
+        ('extra = ["gpu", "Cu.128"]', "gpu cu-128", "", (("gpu", "cu-128"), ())),
+    ],
+)
+def test_what_selects_a_variant(
+    tmp_path: Path, own: str, extras: str, groups: str, expected: tuple[tuple[str, ...], tuple[str, ...]]
+) -> None:
+    tables = "[project.optional-dependencies]\n" + "".join(f"{name} = []\n" for name in extras.split())
+    tables += "[dependency-groups]\n" + "".join(f"{name} = []\n" for name in groups.split())
+    text = f'[project]\nname = "demo"\n{tables}[tool.cudapin.variants.cu128]\n{own}\n'
+    choice = gate_of(tmp_path, text).choose(None)
+    assert choice is not None
+    assert (choice.variant.extra, choice.variant.group) == expected
+
+
+def test_a_group_that_does_not_exist(tmp_path: Path) -> None:
+    text = '[project]\nname = "demo"\n[tool.cudapin.variants.cu128]\ngroup = "gpu"\n'
+    assert faults(lambda: gate_of(tmp_path, text).choose(None)) == (
+        "error[CP113]: variant `cu128` is selected by the group `gpu`, which the project does not have\n"
+        "  --> pyproject.toml:4 (tool.cudapin.variants.cu128.group)\n"
+        "  why: the project's groups are none\n"
+        "  fix: the names are none"
+    )
+
+
+def problem(code: Code = Code.CP301, variant: str | None = "cu128", package: str | None = "torch") -> Problem:
+    return Problem(code=code, what="x", why="y", fix="z", variant=variant, package=package)
+
+
+@pytest.mark.parametrize(
+    ("waiver", "subject", "expected"),
+    [
+        ("", problem(), True),
+        ("", problem(Code.CP302), False),
+        ('variant = "cu128"', problem(), True),
+        ('variant = "cpu"', problem(), False),
+        ('package = "Torch"', problem(), True),
+        ('package = "jax"', problem(), False),
+        ("until = 2999-01-01", problem(), True),
+        ("until = 2020-01-01", problem(), False),
+    ],
+)
+def test_what_a_waiver_covers(tmp_path: Path, waiver: str, subject: Problem, *, expected: bool) -> None:
+    text = f'{PROJECT}[[tool.cudapin.allow]]\ncode = "CP301"\nreason = "r"\n{waiver}\n'
+    waived = gate_of(tmp_path, text).waive([subject])
+    assert bool(waived.accepted) is expected
+    assert (subject not in waived.standing) is expected
+
+
+@pytest.mark.parametrize("code", [Code.CP102, Code.CP205, Code.CP900])
+def test_what_no_waiver_covers(tmp_path: Path, code: Code) -> None:
+    gate = gate_of(tmp_path, PROJECT, {"CUDAPIN_ALLOW": f" {code.name} , CP201"})
+    assert gate.waive([problem(code)]).accepted == ()
+    assert [waiver.code for waiver in gate.run_waivers] == [code, Code.CP201]
+
+
+def test_a_waiver_of_a_variant_covers_its_lock(tmp_path: Path) -> None:
+    text = f'{PROJECT}[[tool.cudapin.allow]]\ncode = "CP201"\nreason = "r"\nvariant = "cpu"\n'
+    gate = gate_of(tmp_path, text)
+    subject = problem(Code.CP201, None, None)
+    assert gate.waive([subject], "cpu").accepted
+    assert not gate.waive([subject], "cu128").accepted
+
+
+def test_an_index_that_the_lock_contradicts(tmp_path: Path) -> None:
+    text = PROJECT.replace("arch =", 'index = "https://index.example/cu126"\narch =')
+    gate = gate_of(tmp_path, text)
+    lock = "--index-url https://index.example/cu128\n" + str(VARIANTS["locks/cu128.txt"])
+    write(tmp_path, {"locks/cu128.txt": lock})
+    assert render_problems(gate.judge_variant(gate.variants()[1])) == (
+        "error[CP106]: `index` of variant `cu128` contradicts the lock\n"
+        "  --> pyproject.toml:21 (tool.cudapin.variants.cu128.index)\n"
+        "  why: wanted `torch` from `https://index.example/cu126`, the lock has it from `https://index.example/cu128`\n"
+        "  fix: remove `index`: this lock format records the index of each package"
+    )
+
+
+def test_the_mend_of_a_lock_passes_the_gate_of_a_dynamic_project(tmp_path: Path) -> None:
+    text = PROJECT.replace('dependencies = ["numpy>=1"]\n', 'dynamic = ["dependencies"]\n')
+    verdict = gate_of(tmp_path, text).judge_lock("locks/cpu.txt")
+    assert [found.fix.partition(" ")[0] for found in verdict.problems] == ["CUDAPIN=off"]
+
+
+def test_which_files_are_usable(tmp_path: Path) -> None:
+    gate = gate_of(tmp_path)
+    names = {
+        "a-1-py3-none-any.whl": True,
+        "a-1-cp27-cp27m-win32.whl": False,
+        "a-1.tar.gz": True,
+        "": True,
+        "odd.whl": True,
+    }
+    assert {name: gate.is_usable(LockedFile(name=name, url=None, hashes={})) for name in names} == names
+
+
+@pytest.mark.parametrize(("value", "expected"), [(None, False), ("", False), ("on", False), ("off", True)])
+def test_the_switch(value: str | None, *, expected: bool) -> None:
+    assert is_off({} if value is None else {"CUDAPIN": value}) is expected
+
+
+def test_the_worst_problem_decides_the_class_of_a_refusal(tmp_path: Path) -> None:
+    write(tmp_path, STALE_CPU)
+    judgement = judge_sdist(open_gate(tmp_path, {}))
+    with pytest.raises(Refusal):
+        judgement.refuse()
+    with pytest.raises(ConfigError):
+        replace(judgement, errors=(*judgement.errors, problem(Code.CP107))).refuse()
+    replace(judgement, errors=()).refuse()
+
+
+def test_an_sdist_with_a_private_host(tmp_path: Path) -> None:
+    lock = f"--index-url https://index.internal/simple\n{locked('uv pip compile x.in', 'a==1')}"
+    text = '[project]\nname = "demo"\n[tool.cudapin]\nlock = "../lock.txt"\n'
+    write(tmp_path, {"lock.txt": lock, "x/pyproject.toml": text, "x/x.in": "a\n"})
+    judgement = judge_sdist(open_gate(tmp_path / "x", {}))
+    assert [found.code.name for found in judgement.errors] == ["CP201"]
+    assert render_problems(judgement.warnings) == (
+        "warning[CP210]: the sdist carries `../lock.txt`, which names the private host `index.internal`\n"
+        "  --> ../lock.txt\n"
+        "  why: the lock lies outside the project, and whoever gets the sdist can read it\n"
+        "  fix: publish wheels only, or lock from an index that may be known"
+    )
