@@ -133,6 +133,7 @@ def parse_config(table: object, source: Source) -> Config:
     _check_default(top, config)
     _check_lock(top, config)
     _check_names(top, config)
+    _check_waivers(top, config)
     if problems:
         raise ConfigError(*problems)
     return config
@@ -336,6 +337,18 @@ def _check_lock(top: Fields, config: Config) -> None:
                     why=f"`{key}` takes the versions of {name_list(names)} from the lock file",
                     fix=f"remove `lock = false`, or `{key}`",
                 )
+
+
+def _check_waivers(top: Fields, config: Config) -> None:
+    for position, waiver in enumerate(config.allow):
+        if waiver.variant is not None and waiver.variant not in config.variants:
+            top.fault(
+                Code.CP104,
+                *("allow", str(position), "variant"),
+                what=f"a waiver names the variant `{waiver.variant}`, which is not declared",
+                why=f"the declared variants are {name_list(config.variants)}",
+                fix=nearest(waiver.variant, config.variants),
+            )
 
 
 def _check_names(top: Fields, config: Config) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cudapin.core.cuda import belongs
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cudapin.core.lock import LockedFile, LockedPackage, Selection
 
 __all__ = ["Bound", "bound_packages", "judge_cuda", "variant_cuda_text"]
+
+_RUNTIMES = ("nvidia-cuda-runtime", "cuda-toolkit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,19 @@ def bound_packages(
         )
         if belonging is not None:
             result.append(Bound(package=package, belonging=belonging))
-    return tuple(result)
+    return tuple(_by_closure(item, result, selection) for item in result)
+
+
+def _by_closure(item: Bound, bound: list[Bound], selection: Selection) -> Bound:
+    """Let the CUDA runtime that a package requires tell its CUDA, where nothing else does."""
+    if item.belonging.kind != "unknown":
+        return item
+    closure = selection.closure(frozenset((item.package.name,)))
+    for other in bound:
+        if other.package.name in closure and other.package.name.startswith(_RUNTIMES) and other.belonging.cuda:
+            evidence = f"it requires `{other.package.name} {other.package.version}`"
+            return replace(item, belonging=replace(other.belonging, evidence=evidence))
+    return item
 
 
 def judge_cuda(
@@ -104,8 +118,11 @@ class _Judge:
             if self.variant.cuda:
                 yield self._problem(Code.CP303, item, "is a build without CUDA")
         elif not self.variant.cuda:
-            if kind == "cuda":
+            if kind == "cuda" and self._is_strict(item):
                 yield self._problem(Code.CP304, item, f"is a build for CUDA {cuda}")
+            elif kind == "cuda":
+                found = f"is a library of CUDA {cuda}, which a package without CUDA requires"
+                yield self._problem(Code.CP307, item, found, level="warning")
         elif cuda is None or cuda.major not in self.majors:
             of = f"CUDA {cuda}" if cuda is not None else "another accelerator"
             yield self._other_major(item, of)
@@ -184,9 +201,11 @@ class _Judge:
         )
 
     def _unknown(self, item: Bound) -> Problem:
+        """Cannot judge; a warning where another package of the variant speaks for its CUDA, as torch for torchvision."""
+        spoken_for = any(other.belonging.kind != "unknown" and not other.is_toolkit_part for other in self.bound)
         return Problem(
             code=Code.CP305,
-            level="warning",
+            level="warning" if spoken_for and item.package.name != "torch" else "error",
             what=f"of which CUDA `{item.package.name}` in variant `{self.variant.name}` is cannot be told",
             where=self._where(item.package),
             why=item.belonging.evidence,

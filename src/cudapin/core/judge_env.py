@@ -42,6 +42,15 @@ class BuildRequirement:
         return f"{self.package.name}=={self.package.version}"
 
     @property
+    def is_installable(self) -> bool:
+        """Whether an isolated build can be told to install just this: by its address, or from the default index.
+
+        What comes from a directory, a repository or an index without addresses is never asked of the default index,
+        where anybody could have put something of that name.
+        """
+        return self.url is not None or (self.package.kind == "registry" and not self.package.index)
+
+    @property
     def is_hashed(self) -> bool:
         """Whether the installer checks the file against the lock's hash."""
         return self.sha256 is not None
@@ -58,7 +67,8 @@ def build_requirements(
     result = []
     for package in selection.packages:
         if package.name in closure and package.version is not None:
-            url, sha256 = _address(package, is_usable) if package.index else (None, None)
+            has_address = package.index or package.kind == "url"
+            url, sha256 = _address(package, is_usable) if has_address else (None, None)
             result.append(BuildRequirement(package=package, url=url, sha256=sha256))
     return tuple(result)
 
@@ -88,7 +98,11 @@ def judge_build_environment(
     for requirement in requirements:
         package = requirement.package
         found = installed.get(package.name)
-        if found is None:
+        if found is None and not requirement.is_installable:
+            origin = f"`{package.index}`, without an address and a hash" if package.index else f"a {package.kind} source"
+            why = f"it comes from {origin}, and cannot be asked of the default index"
+            problems.append(_absent(package, why, lock_path, f"install `{package.name}` and build with `--no-isolation`"))
+        elif found is None:
             problems.append(_absent(package, "it is not installed", lock_path, fix))
         elif not _same_version(found.version, package.version or ""):
             problems.append(_absent(package, f"found `{package.name} {found.version}`", lock_path, fix))

@@ -70,13 +70,17 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class RequirementsLock:
-    """A parsed requirements file; `indexes` are those that it records, without credentials."""
+    """A parsed requirements file; `indexes` are those that it records, without credentials.
+
+    `has_local` tells that it also holds local directories, whose names it does not say.
+    """
 
     format: ClassVar[LockFormat] = "requirements"
     source: Source
     header: Header | None
     entries: tuple[Entry, ...]
     indexes: tuple[str, ...] = ()
+    has_local: bool = False
 
     @cached_property
     def by_name(self) -> dict[str, list[Entry]]:
@@ -129,13 +133,16 @@ def parse_requirements(source: Source) -> RequirementsLock:
     problems: list[Problem] = []
     entries: list[Entry] = []
     indexes: list[str] = []
+    has_local = False
     for line, text, notes in read_logical_lines(source.text):
         if found := _INDEX.match(text):
             indexes.append(strip_credentials(found[2]))
         elif text.startswith("-") and not text.startswith(("-e ", "--editable")):
             if text.startswith(("-r", "--requirement")):
                 problems.append(_unreadable(source, line, text, "a lock file that includes another is not judged"))
-        elif not text.startswith(("-e", "--editable", ".", "/", "file:")):
+        elif text.startswith(("-e", "--editable", ".", "/", "file:")):
+            has_local = True
+        else:
             try:
                 entries.append(_entry(line, text, notes))
             except ValueError as error:
@@ -143,7 +150,11 @@ def parse_requirements(source: Source) -> RequirementsLock:
     if problems:
         raise LockError(*problems[:10])
     return RequirementsLock(
-        source=source, header=_header(source.text), entries=tuple(entries), indexes=tuple(indexes)
+        source=source,
+        header=_header(source.text),
+        entries=tuple(entries),
+        indexes=tuple(indexes),
+        has_local=has_local,
     )
 
 

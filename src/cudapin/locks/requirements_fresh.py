@@ -161,6 +161,8 @@ def judge_requirements(
     judge = _Judge(lock, environment, _normalise(str(_table(pyproject.table, "project").get("name", ""))))
     if lock.header is not None and lock.header.is_export:
         return LockVerdict(freshness="unknown", problems=(_derived(lock),))
+    if platform := _other_platform(lock, environment):
+        return LockVerdict(freshness="unknown", problems=(_unjudged(judge, platform),))
     inputs = read_command(lock.header)
     wanted = _without_overridden(list(_wanted(judge, inputs, pyproject, read)))
     _check_variants(judge, inputs, pyproject, variants, lock)
@@ -173,6 +175,21 @@ def judge_requirements(
     if judge.unknown:
         return LockVerdict(freshness="unknown", problems=sort_problems(judge.unknown))
     return LockVerdict(freshness="fresh")
+
+
+def _other_platform(lock: RequirementsLock, environment: Mapping[str, str]) -> str | None:
+    """Return why a lock made for one other platform cannot be judged here, by the markers of this one."""
+    arguments = lock.header.arguments if lock.header else ()
+    for position, argument in enumerate(arguments):
+        option, _, value = argument.partition("=")
+        if option != "--python-platform":
+            continue
+        value = value or " ".join(arguments[position + 1 : position + 2])
+        systems = {"linux": "linux", "darwin": "darwin", "macos": "darwin", "windows": "win32"}
+        system = next((name for word, name in systems.items() if word in value), "linux")
+        if system != environment["sys_platform"]:
+            return f"it was made for the platform `{value}`, and markers are judged on `{environment['sys_platform']}`"
+    return None
 
 
 def _is_pyproject(path: str) -> bool:
@@ -333,7 +350,12 @@ def _check_wanted(judge: _Judge, item: _Wanted) -> None:
     entries = judge.lock.by_name.get(name, [])
     here = [entry for entry in entries if holds(entry.marker, judge.environment)]
     if not here:
-        if not item.is_constraint and name != judge.project:
+        if item.is_constraint or name == judge.project:
+            return
+        if judge.lock.has_local:
+            why = f"it has no `{name}` by that name, and a local directory in it may be `{name}`"
+            judge.unknown.append(_unjudged(judge, why))
+        else:
             judge.stale.append(_stale(judge, item, None, f"wanted `{shown}`, the lock has no `{name}`"))
         return
     for entry in here:

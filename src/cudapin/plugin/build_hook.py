@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CudapinBuildHook"]
 
+_SHOWN_VARIABLES = ("CUDAPIN_ALLOW", "CUDAPIN_DRIVER_VERSION", "CUDAPIN_GPU_ARCH", "CUDAPIN_FACTS")
+
 
 class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
     """`[tool.hatch.build.hooks.cudapin]`, the last among a project's build hooks."""
@@ -63,7 +65,8 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
                 return []
             from cudapin.building import locked_build_requirements
 
-            return [str(item) for item in locked_build_requirements(gate, choice.variant)]
+            wanted = locked_build_requirements(gate, choice.variant)
+            return [str(item) for item in wanted if item.is_installable]
         except Exception:  # noqa: BLE001  # uv asks while it locks; `initialize` meets it again and says so
             return []
 
@@ -226,6 +229,9 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
             )
 
     def _report(self, judgement: Judgement) -> None:
+        for name in _SHOWN_VARIABLES:
+            if value := user_environ().get(name):
+                self.app.display_info(f"cudapin: {name}={value}")
         for problem in judgement.warnings:
             self.app.display_warning(render_problem(problem))
         for problem, waiver in judgement.accepted:

@@ -10,7 +10,8 @@ import pytest
 
 from cudapin.core.config import Config, CudaBound, Variant, Waiver, for_environment, spell_name
 from cudapin.core.cuda import CudaVersion
-from cudapin.errors import Code
+from cudapin.core.verdict import render_problems
+from cudapin.errors import Code, ConfigError
 from unit.support import LINUX, MACOS, config_of
 
 TOP = "[tool.cudapin]\n"
@@ -74,7 +75,20 @@ def test_cpu_is_the_default_where_it_is_declared() -> None:
     ],
 )
 def test_a_waiver(text: str, expected: Waiver) -> None:
-    assert config_of(f"[[tool.cudapin.allow]]\n{text}\n").allow == (expected,)
+    assert config_of(f"{CU128}[[tool.cudapin.allow]]\n{text}\n").allow == (expected,)
+
+
+def test_a_waiver_names_a_declared_variant() -> None:
+    text = f'{CU128}[[tool.cudapin.allow]]\ncode = "CP301"\nreason = "x"\nvariant = "cu12"\n'
+    with pytest.raises(ConfigError) as caught:
+        config_of(text)
+    line = text.splitlines().index('variant = "cu12"') + 1
+    assert render_problems(caught.value.problems) == (
+        "error[CP104]: a waiver names the variant `cu12`, which is not declared\n"
+        f"  --> pyproject.toml:{line} (tool.cudapin.allow.0.variant)\n"
+        "  why: the declared variants are `cu128`\n"
+        "  fix: use `cu128`; the names are `cu128`"
+    )
 
 
 @pytest.mark.parametrize(

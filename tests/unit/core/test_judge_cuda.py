@@ -127,7 +127,7 @@ def test_a_variant_of_its_own_cuda_is_fine() -> None:
             CU128,
             [package("torch", "2.9.0", direct=True, index="https://index.example/simple")],
             (
-                "warning[CP305]: of which CUDA `torch` in variant `cu128` is cannot be told\n"
+                "error[CP305]: of which CUDA `torch` in variant `cu128` is cannot be told\n"
                 "  --> uv.lock:7 (torch)\n"
                 "  why: version `2.9.0` names no CUDA, and the address of its index names none\n"
                 "  fix: lock it from an index of one CUDA, or name its pattern in `tool.cudapin.cuda-bound.torch`"
@@ -256,9 +256,35 @@ def test_packages_that_are_bound_to_no_cuda_need_no_hash() -> None:
 
 def test_an_index_stands_in_where_the_lock_records_none() -> None:
     torch = package("torch", "2.9.0", direct=True, index="")
-    assert found(judge(CU128, torch)) == [("CP305", "warning", "torch")]
+    assert found(judge(CU128, torch)) == [("CP305", "error", "torch")]
     assert judge(CU128, torch, index="https://index.example/whl/cu128") == ()
     assert found(judge(CU128, torch, index="https://index.example/whl/cu126")) == [("CP301", "error", "torch")]
+
+
+def test_the_runtime_in_its_closure_speaks_for_torch() -> None:
+    torch = package("torch", "2.9.0", "triton", direct=True, index="")
+    triton = package("triton", "3", "nvidia-cuda-runtime-cu12", index="")
+    right = package("nvidia-cuda-runtime-cu12", "12.8.90", index="")
+    assert judge(CU128, torch, triton, right) == ()
+    wrong = package("nvidia-cuda-runtime-cu12", "12.6.77", index="")
+    (problem,) = judge(CU128, torch, triton, wrong)
+    assert problem.why == (
+        "wanted CUDA 12.8, the lock has `torch 2.9.0` (it requires `nvidia-cuda-runtime-cu12 12.6.77`)"
+    )
+
+
+def test_a_companion_of_torch_that_says_nothing_is_only_a_warning() -> None:
+    vision = package("torchvision", "0.24.0", direct=True, index="https://index.example/simple")
+    assert found(judge(CU128, TORCH, CUBLAS, vision)) == [("CP305", "warning", "torchvision")]
+    assert found(judge(CU128, vision)) == [("CP305", "error", "torchvision")]
+
+
+def test_a_cuda_library_below_a_package_without_cuda_is_a_warning() -> None:
+    xgboost, nccl = package("xgboost", "3", "nvidia-nccl-cu12", direct=True), package("nvidia-nccl-cu12", "2.27")
+    assert found(judge(CPU, xgboost, nccl)) == [("CP307", "warning", "nvidia-nccl-cu12")]
+    assert found(judge(CPU, package("nvidia-nccl-cu12", "2.27", direct=True))) == [
+        ("CP304", "error", "nvidia-nccl-cu12")
+    ]
 
 
 def test_own_rules_bind_own_packages() -> None:

@@ -39,7 +39,6 @@ def required(*packages: LockedPackage, names: tuple[str, ...] = ("torch",)) -> l
         (TORCH, f"torch @ {INDEX}/torch.whl#sha256={A}"),
         (LockedPackage(name="torch", version="2.9", files=(WHEEL,)), "torch==2.9"),
         (LockedPackage(name="torch", version="2.9", index="", files=(WHEEL,)), "torch==2.9"),
-        (LockedPackage(name="torch", version="2.9", index=INDEX), "torch==2.9"),
         (
             LockedPackage(name="torch", version="2.9", index=INDEX, files=(SDIST, OTHER)),
             f"torch @ {INDEX}/torch.tar.gz#sha256={B}",
@@ -167,4 +166,27 @@ def test_a_cuda_package_that_the_variant_does_not_select() -> None:
         "  why: a compiled wheel could take its headers or libraries; "
         "found `nvidia-cublas-cu13 13.0` (its name), wanted `torch`\n"
         f"  fix: {FIX}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("package", "origin"),
+    [
+        (
+            LockedPackage(name="torch", version="2.9", index=INDEX, line=5),
+            f"`{INDEX}`, without an address and a hash",
+        ),
+        (LockedPackage(name="torch", version="2.9", kind="git", line=5), "a git source"),
+        (LockedPackage(name="torch", version="2.9", kind="directory", line=5), "a directory source"),
+    ],
+)
+def test_what_only_the_lock_knows_is_not_asked_of_the_default_index(package: LockedPackage, origin: str) -> None:
+    (requirement,) = build_requirements(Selection(packages=(package,)), ("torch",), usable)
+    assert not requirement.is_installable
+    (problem,) = judge_build_environment((requirement,), {}, "uv.lock", FIX, lambda _: None)
+    assert render_problems([problem]) == (
+        "error[CP401]: the build environment does not hold the locked `torch 2.9`\n"
+        "  --> uv.lock:5 (torch)\n"
+        f"  why: the lock pins `torch 2.9`, it comes from {origin}, and cannot be asked of the default index\n"
+        "  fix: install `torch` and build with `--no-isolation`"
     )

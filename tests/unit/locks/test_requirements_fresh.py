@@ -380,3 +380,21 @@ def test_read_command() -> None:
         is_uv=True,
     )
     assert read_command(None) == Inputs(files=("pyproject.toml",))
+
+
+def test_a_local_directory_may_be_what_is_missing() -> None:
+    assert told(judge("./lib\n    # via demo (pyproject.toml)\n")) == (
+        "unknown\n"
+        "error[CP206]: whether `lock.txt` is fresh cannot be told\n"
+        "  --> lock.txt:1\n"
+        "  why: it has no `alpha` by that name, and a local directory in it may be `alpha`\n"
+        "  fix: uv pip compile pyproject.toml, then build with `CUDAPIN_ALLOW=CP206`"
+    )
+
+
+@pytest.mark.parametrize("option", ["--python-platform windows", "--python-platform=x86_64-pc-windows-msvc"])
+def test_a_lock_for_another_platform_is_not_judged_by_the_markers_of_this_one(option: str) -> None:
+    verdict = judge("win-only==1\n", f"{UV} {option}")
+    assert verdict.freshness == "unknown"
+    assert "and markers are judged on `linux`" in verdict.problems[0].why
+    assert judge(PINS, f"{UV} --python-platform x86_64-manylinux_2_28").freshness == "fresh"
