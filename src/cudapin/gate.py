@@ -6,7 +6,7 @@ The rules live in `core` and `locks`; here they meet the project, the environmen
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,12 @@ from cudapin.adapters.lockfile import find_lock, judge_lock, read_lock
 from cudapin.adapters.project import digest, read_project
 from cudapin.core.config import Waiver, for_environment, parse_config
 from cudapin.core.fields import name_list, nearest
+from cudapin.core.judge_names import judge_index, judge_names
 from cudapin.core.locate import find_line
 from cudapin.core.lock import Freshness, LockVerdict, Request
-from cudapin.core.select import default_name, is_declared_for, select_variant
+from cudapin.core.names import normalise
+from cudapin.core.select import default_name, is_declared_for, select_for_machine, select_variant
+from cudapin.core.waivers import divide
 from cudapin.errors import Code, ConfigError, CudapinError, LockError, Problem, Where, sort_problems
 
 if TYPE_CHECKING:
@@ -31,19 +34,9 @@ if TYPE_CHECKING:
     from cudapin.core.lock import Lock, LockedFile, Selection
     from cudapin.core.machine import Machine
     from cudapin.core.select import Choice
+    from cudapin.core.waivers import Waived
 
-__all__ = ["Gate", "Waived", "is_off", "open_gate"]
-
-_PROJECT_CODES = frozenset(code for code in Code if code.name.startswith("CP1"))
-_NOT_WAIVABLE = _PROJECT_CODES | {Code.CP205, Code.CP900}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waived:
-    """Problems divided by the waivers: those that stand, and those accepted, with the waiver that accepts each."""
-
-    standing: tuple[Problem, ...]
-    accepted: tuple[tuple[Problem, Waiver], ...]
+__all__ = ["Gate", "is_off", "open_gate"]
 
 
 def is_off(environ: Mapping[str, str]) -> bool:
@@ -124,40 +117,13 @@ class Gate:
         return tuple(self.complete(variant) for variant in here)
 
     def _auto(self, variants: tuple[Variant, ...]) -> tuple[Variant, str]:
-        """Return the variant of the highest CUDA that this machine runs, else the one without CUDA, and why."""
-        from cudapin.core.machine import fits
-
-        ranked = sorted(
-            (variant for variant in variants if variant.cuda),
-            key=lambda variant: max((cuda.major, cuda.minor or 0) for cuda in variant.cuda),
-            reverse=True,
-        )
-        reasons = []
-        for variant in ranked:
-            results = [
-                fits(cuda, variant.arch, variant.driver, self.machine, self.facts, self.platform)
-                for cuda in variant.cuda
-            ]
-            if any(result.fits for result in results):
-                return variant, f"auto: the highest CUDA that this machine runs (driver {self.machine.driver})"
-            reasons += [f"{variant.name}: {reason}" for reason in results[0].reasons]
-        plain = next((variant for variant in variants if not variant.cuda), None)
-        if plain is not None:
-            return plain, f"auto: {reasons[0] if reasons else 'no variant has a CUDA'}"
-        raise ConfigError(
-            Problem(
-                code=Code.CP104,
-                what="`auto` finds no variant for this machine",
-                why="; ".join(reasons) or "no variant is declared for this platform",
-                fix=f"name one of {name_list(self.config.variants)} in `CUDAPIN_VARIANT`",
-            )
-        )
+        return select_for_machine(variants, self.machine, self.facts, self.platform)
 
     def complete(self, variant: Variant) -> Variant:
         """Fill in what selects the variant: the extra, else the group, of its own name."""
-        extras = {_normalise(name) for name in self.project.metadata.get("optional-dependencies", {})}
-        groups = {_normalise(name) for name in self.project.pyproject.table.get("dependency-groups", {})}
-        name = _normalise(variant.name)
+        extras = {normalise(name) for name in self.project.metadata.get("optional-dependencies", {})}
+        groups = {normalise(name) for name in self.project.pyproject.table.get("dependency-groups", {})}
+        name = normalise(variant.name)
         extra, group = variant.extra, variant.group
         if extra is None:
             extra = (name,) if name in extras and group is None else ()
@@ -221,8 +187,18 @@ class Gate:
             except LockError as error:
                 missing = any(problem.code is Code.CP202 for problem in error.problems)
                 freshness: Freshness = "missing" if missing else "unknown"
-                self._verdicts[path] = LockVerdict(freshness=freshness, problems=error.problems)
+                problems = tuple(self._with_users(problem, path) for problem in error.problems)
+                self._verdicts[path] = LockVerdict(freshness=freshness, problems=problems)
         return self._verdicts[path]
+
+    def _with_users(self, problem: Problem, path: str) -> Problem:
+        """Let the command that makes a missing requirements file name what selects the variants that use it."""
+        users = self.lock_users().get(path, ())
+        flags = [f"--extra {name}" for user in users for name in user.extra or ()]
+        flags += [f"--group {name}" for user in users for name in user.group or ()]
+        if not flags or not problem.fix.startswith("uv pip compile"):
+            return problem
+        return replace(problem, fix=problem.fix.replace("pyproject.toml", f"pyproject.toml {' '.join(flags)}", 1))
 
     def _mendable(self, problem: Problem) -> Problem:
         """Let the mend of a lock pass the gate: locking a project with dynamic dependencies may build its wheel."""
@@ -247,7 +223,7 @@ class Gate:
             groups=frozenset(variant.group or ()),
             environment=self.environment,
         )
-        return partial(self.lock(path).select, request, _normalise(self.project.metadata.get("name", "")))
+        return partial(self.lock(path).select, request, normalise(self.project.metadata.get("name", "")))
 
     def select(self, variant: Variant) -> Selection | None:
         """Return what a variant selects from its lock; None without a lock gate."""
@@ -279,30 +255,23 @@ class Gate:
             return ()
         bound = self.bound(variant, selection)
         problems = judge_cuda(variant, selection, bound, path, self.is_usable)
-        return sort_problems((*problems, *self._index_problems(variant, bound), *self._unselected_names(variant)))
-
-    def _index_problems(self, variant: Variant, bound: Iterable[Bound]) -> Iterable[Problem]:
-        """An `index` that the lock contradicts is an error: it is only for locks that record none."""
-        for item in bound:
-            package = item.package
-            if variant.index is None or package.index == "" or package.index == variant.index or not package.direct:
-                continue
-            yield Problem(
-                code=Code.CP106,
-                what=f"`index` of variant `{variant.name}` contradicts the lock",
-                where=self._where("tool", "cudapin", "variants", variant.name, "index"),
-                why=f"wanted `{package.name}` from `{variant.index}`, "
-                f"the lock has it from {f'`{package.index}`' if package.index else 'the default index'}",
-                fix="remove `index`: this lock format records the index of each package",
-                variant=variant.name,
+        source = self.project.pyproject.source
+        names = [name for name in (*variant.pin, *variant.build_requires) if not self._is_selected(variant, name)]
+        return sort_problems(
+            (
+                *problems,
+                *judge_index(variant, bound, source),
+                *judge_names(variant, names, self._selected_names() if names else frozenset(), source),
             )
+        )
 
-    def _unselected_names(self, variant: Variant) -> Iterable[Problem]:
-        """A name in `pin` or `build-requires` must be selected by some variant."""
-        for key, names in (("pin", variant.pin), ("build-requires", variant.build_requires)):
-            for name in names:
-                if not any(self._selects(other, name) for other in (variant, *self.variants())):
-                    yield self._unselected(variant, key, name)
+    def _is_selected(self, variant: Variant, name: str) -> bool:
+        """Whether some variant, its own first, selects a name from its lock."""
+        return any(self._selects(other, name) for other in (variant, *self.variants()))
+
+    def _selected_names(self) -> frozenset[str]:
+        selections = [self.select(variant) for variant in self.variants()]
+        return frozenset(package.name for selection in selections if selection for package in selection.packages)
 
     def _selects(self, variant: Variant, name: str) -> bool:
         try:
@@ -310,23 +279,6 @@ class Gate:
         except CudapinError:
             return True
         return selection is not None and selection.find(name) is not None
-
-    def _unselected(self, variant: Variant, key: str, name: str) -> Problem:
-        known: set[str] = set()
-        for other in self.variants():
-            selection = self.select(other)
-            known.update(package.name for package in selection.packages) if selection else None
-        own = ("tool", "cudapin", "variants", variant.name, key)
-        where = self._where(*own)
-        if where.line is None or find_line(self.project.pyproject.source.text, *own[:-1]) == where.line:
-            where = self._where("tool", "cudapin", key)
-        return Problem(
-            code=Code.CP107,
-            what=f"`{key}` names `{name}`, which no variant selects from its lock",
-            where=where,
-            why=f"wanted a package of the lock, found none called `{name}`",
-            fix=nearest(name, sorted(known)),
-        )
 
     @cached_property
     def _tags(self) -> frozenset[object]:
@@ -366,18 +318,8 @@ class Gate:
 
     def waive(self, problems: Iterable[Problem], variant: str | None = None) -> Waived:
         """Divide problems into those that stand and those that a waiver accepts; an expired one accepts nothing."""
-        standing: list[Problem] = []
-        accepted: list[tuple[Problem, Waiver]] = []
-        for problem in problems:
-            matching = [waiver for waiver in self.waivers if _covers(waiver, problem, variant)]
-            expired = [waiver for waiver in matching if waiver.until and waiver.until < dt.datetime.now(dt.timezone.utc).date()]
-            valid = [waiver for waiver in matching if waiver not in expired]
-            if valid:
-                accepted.append((problem, valid[0]))
-            else:
-                standing.append(problem)
-                standing += [self._expired(waiver) for waiver in expired]
-        return Waived(standing=tuple(dict.fromkeys(standing)), accepted=tuple(accepted))
+        today = dt.datetime.now(dt.timezone.utc).date()
+        return divide(problems, self.waivers, variant, today, self._expired)
 
     def _expired(self, waiver: Waiver) -> Problem:
         index = self.config.allow.index(waiver)
@@ -405,14 +347,6 @@ class Gate:
         return Where(path=source.path, line=find_line(source.text, *key), key=".".join(key))
 
 
-def _covers(waiver: Waiver, problem: Problem, variant: str | None) -> bool:
-    if waiver.code is not problem.code or problem.code in _NOT_WAIVABLE:
-        return False
-    if waiver.variant is not None and waiver.variant != (problem.variant or variant):
-        return False
-    return waiver.package is None or waiver.package == problem.package
-
-
 def _variable(name: str, value: str, wanted: str, fix: str) -> Problem:
     return Problem(
         code=Code.CP108,
@@ -420,9 +354,3 @@ def _variable(name: str, value: str, wanted: str, fix: str) -> Problem:
         why=f"wanted {wanted}, found `{value}`",
         fix=fix,
     )
-
-
-def _normalise(name: str) -> str:
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(name)

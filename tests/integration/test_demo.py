@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from integration.workbench import ROOT, Place, Workbench
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+
 from integration.workbench import ROOT, Place, Wheel, Workbench, change_one_character, copy_example, unpack
 
 if TYPE_CHECKING:

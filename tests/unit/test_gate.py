@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cudapin.building import judge_sdist
+from cudapin.builds.judgement import judge_sdist
 from cudapin.core.lock import LockedFile
 from cudapin.core.verdict import render_problems
 from cudapin.errors import Code, ConfigError, Problem, Refusal

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from importlib.metadata import distributions
 from pathlib import Path

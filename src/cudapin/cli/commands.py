@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cudapin.adapters.project import find_members
-from cudapin.building import judge_static
-from cudapin.core.fields import name_list, nearest
+from cudapin.cli.static import judge_static
 from cudapin.core.config import Variant
+from cudapin.core.fields import name_list, nearest
 from cudapin.core.verdict import exit_code
 from cudapin.errors import Code, ConfigError, CudapinError, Problem, Where, sort_problems
 from cudapin.gate import Gate, open_gate

@@ -6,8 +6,21 @@ import datetime as dt
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from cudapin.core.cuda import CudaVersion, cuda_of_variant_name, parse_cuda
+from cudapin.core.cuda import CudaVersion, cuda_of_variant_name
 from cudapin.core.fields import Fields, name_list, nearest
+from cudapin.core.names import normalise
+from cudapin.core.values import (
+    as_archs,
+    as_cudas,
+    as_date,
+    as_driver,
+    as_marker,
+    as_markers,
+    as_requirements,
+    as_specifier,
+    is_label,
+    is_name,
+)
 from cudapin.errors import Code, ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -157,13 +170,13 @@ def _only_default(variants: Mapping[str, Variant]) -> tuple[str, ...]:
 
 def _variants(top: Fields) -> dict[str, Variant]:
     shared_pin = _pins(top)
-    shared_build = tuple(_normalise(name) for name in top.texts("build-requires") or ())
+    shared_build = tuple(normalise(name) for name in top.texts("build-requires") or ())
     table = top.child("variants")
     result: dict[str, Variant] = {}
     for name in table.table:
         fields_ = table.child(name)
         fields_.only((*_VARIANT_KEYS, "overrides"))
-        if not _is_label(name) or name == "auto":
+        if not is_label(name) or name == "auto":
             why = "a variant name is lower-case letters, digits and dots, since it becomes part of a version"
             table.fault(
                 Code.CP103,
@@ -188,7 +201,7 @@ def _overrides(variant: Fields, base: Mapping[str, Any]) -> tuple[tuple[str, Map
             values["build_requires"] = _unique((*base["build_requires"], *values["build_requires"]))
         if "pin" in values:
             values["pin"] = {**base["pin"], **values["pin"]}
-        when = item.get("when", "a PEP 508 marker", _marker, "")
+        when = item.get("when", "a PEP 508 marker", as_marker, "")
         if when:
             result.append((when, values))
         elif "when" not in item.table:
@@ -204,23 +217,23 @@ def _overrides(variant: Fields, base: Mapping[str, Any]) -> tuple[tuple[str, Map
 def _variant_values(item: Fields) -> dict[str, Any]:
     """Return the values of the keys that are present, by attribute name."""
     readers: dict[str, Callable[[], Any]] = {
-        "cuda": lambda: item.get("cuda", 'a CUDA version such as `"12.8"` or `"12"`, or a list of them', _cudas, ()),
+        "cuda": lambda: item.get("cuda", 'a CUDA version such as `"12.8"` or `"12"`, or a list of them', as_cudas, ()),
         "index": lambda: item.text("index"),
         "lock": lambda: item.text("lock"),
         "pin": lambda: _pins(item),
-        "dependencies": lambda: item.get("dependencies", "a list of PEP 508 requirements", _requirements, ()),
+        "dependencies": lambda: item.get("dependencies", "a list of PEP 508 requirements", as_requirements, ()),
         "build-requires": lambda: item.texts("build-requires"),
-        "arch": lambda: item.get("arch", 'a list of compute capabilities such as `"9.0"` or `"12.0+ptx"`', _archs, ()),
-        "driver": lambda: item.get("driver", "a driver version such as `570.86.10`", _driver, None),
-        "requires-python": lambda: item.get("requires-python", "a PEP 440 specifier", _specifier, None),
-        "environments": lambda: item.get("environments", "a list of PEP 508 markers", _markers, ()),
+        "arch": lambda: item.get("arch", 'a list of compute capabilities such as `"9.0"` or `"12.0+ptx"`', as_archs, ()),
+        "driver": lambda: item.get("driver", "a driver version such as `570.86.10`", as_driver, None),
+        "requires-python": lambda: item.get("requires-python", "a PEP 440 specifier", as_specifier, None),
+        "environments": lambda: item.get("environments", "a list of PEP 508 markers", as_markers, ()),
     }
     for key in ("extra", "group", "platforms"):
         readers[key] = lambda key=key: item.texts(key)  # type: ignore[misc]
     values = {key.replace("-", "_"): read() for key, read in readers.items() if key in item.table}
     for key in ("extra", "group", "build_requires"):
         if values.get(key):
-            values[key] = tuple(_normalise(name) for name in values[key])
+            values[key] = tuple(normalise(name) for name in values[key])
     return values
 
 
@@ -229,9 +242,9 @@ def _pins(item: Fields) -> dict[str, Pin]:
 
     def convert(value: object) -> dict[str, Pin] | None:
         if isinstance(value, list) and all(isinstance(name, str) for name in value):
-            return {_normalise(name): "exact" for name in value}
+            return {normalise(name): "exact" for name in value}
         if isinstance(value, dict) and all(kind in _PINS for kind in value.values()):
-            return {_normalise(name): kind for name, kind in value.items()}
+            return {normalise(name): kind for name, kind in value.items()}
         return None
 
     return item.get("pin", wanted, convert, {})
@@ -250,13 +263,13 @@ def _waiver(item: Fields) -> Waiver:
                 why="`code` and `reason` are required, and recorded in the wheel",
                 fix=f"add `{key}`",
             )
-    until = item.get("until", "a date such as `2027-01-31`", _date, None)
+    until = item.get("until", "a date such as `2027-01-31`", as_date, None)
     variant = item.text("variant")
     return Waiver(
         code=code,
         reason=reason or "",
         variant=variant,
-        package=_normalise(package) if package else None,
+        package=normalise(package) if package else None,
         until=until,
     )
 
@@ -277,7 +290,7 @@ def _cuda_bound(top: Fields) -> tuple[CudaBound, ...]:
                 return None
             if "major" not in groups:
                 return None
-            result.append(CudaBound(name=_normalise(name), pattern=pattern))
+            result.append(CudaBound(name=normalise(name), pattern=pattern))
         return tuple(result)
 
     return top.get("cuda-bound", wanted, convert, ())
@@ -290,7 +303,7 @@ def _name_template(top: Fields) -> str | None:
         if not isinstance(value, str):
             return None
         filled = _fill(value, {"variant": "cu128", "major": "12", "minor": "8"})
-        return value if filled is not None and filled != value and _is_name(filled) else None
+        return value if filled is not None and filled != value and is_name(filled) else None
 
     return top.get("name", wanted, convert, "") or None
 
@@ -406,95 +419,5 @@ def _default_cuda(name: str) -> tuple[CudaVersion, ...]:
     return () if cuda is None else (cuda,)
 
 
-def _cudas(value: object) -> tuple[CudaVersion, ...] | None:
-    items = value if isinstance(value, list) else [value]
-    texts = [item for item in items if isinstance(item, str)]
-    if len(texts) < len(items):  # the number 12.10 would read as 12.1
-        return None
-    try:
-        return tuple(parse_cuda(text) for text in texts)
-    except ValueError:
-        return None
-
-
-def _archs(value: object) -> tuple[str, ...] | None:
-    import re
-
-    if isinstance(value, list) and all(re.fullmatch(r"\d{1,2}\.\d[af]?(\+ptx)?", str(item)) for item in value):
-        return tuple(str(item) for item in value)
-    return None
-
-
-def _driver(value: object) -> str | None:
-    import re
-
-    return value if isinstance(value, str) and re.fullmatch(r"\d{3,}(\.\d+)*", value) else None
-
-
-def _date(value: object) -> dt.date | None:
-    if isinstance(value, str):
-        try:
-            return dt.date.fromisoformat(value)
-        except ValueError:
-            return None
-    return value if isinstance(value, dt.date) and not isinstance(value, dt.datetime) else None
-
-
-def _marker(value: object) -> str | None:
-    from packaging.markers import InvalidMarker, Marker, UndefinedComparison
-
-    if not isinstance(value, str):
-        return None
-    try:
-        marker = Marker(value)
-        marker.evaluate()  # `sys_platform ~= 'linux'` can be written, but not compared
-    except (InvalidMarker, UndefinedComparison, RecursionError):
-        return None
-    return str(marker)
-
-
-def _markers(value: object) -> tuple[str, ...] | None:
-    markers = [_marker(item) for item in value] if isinstance(value, list) else [None]
-    return None if None in markers else tuple(cast("list[str]", markers))
-
-
-def _specifier(value: object) -> str | None:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    try:
-        return str(SpecifierSet(value)) if isinstance(value, str) else None
-    except InvalidSpecifier:
-        return None
-
-
-def _requirements(value: object) -> tuple[str, ...] | None:
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    if not isinstance(value, list):
-        return None
-    try:
-        return tuple(str(Requirement(item)) for item in value)
-    except (InvalidRequirement, TypeError):
-        return None
-
-
-def _normalise(name: str) -> str:
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(name)
-
-
 def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
-
-
-def _is_label(name: str) -> bool:
-    import re
-
-    return re.fullmatch(r"[a-z0-9]+(\.[a-z0-9]+)*", name) is not None
-
-
-def _is_name(name: str) -> bool:
-    import re
-
-    return re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", name) is not None

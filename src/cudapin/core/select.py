@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cudapin.core.config import Config, Variant
+    from cudapin.core.cuda import Platform
+    from cudapin.core.facts import Facts
+    from cudapin.core.machine import Machine
 
-__all__ = ["Choice", "default_name", "is_declared_for", "select_variant"]
+__all__ = ["Choice", "default_name", "is_declared_for", "select_for_machine", "select_variant"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,39 @@ def select_variant(
     if is_declared_for(default, environment):
         return Choice(variant=default, why="the default")
     raise ConfigError(*(_elsewhere(variants[name], environment) for name in config.default))
+
+
+def select_for_machine(
+    variants: tuple[Variant, ...], machine: Machine, facts: Facts, platform: Platform
+) -> tuple[Variant, str]:
+    """Return the variant of the highest CUDA that a machine runs, else the one without CUDA, and why.
+
+    Raises ConfigError where there is none of either.
+    """
+    from cudapin.core.machine import fits
+
+    ranked = sorted((variant for variant in variants if variant.cuda), key=_highest_cuda, reverse=True)
+    reasons = []
+    for variant in ranked:
+        results = [fits(cuda, variant.arch, variant.driver, machine, facts, platform) for cuda in variant.cuda]
+        if any(result.fits for result in results):
+            return variant, f"auto: the highest CUDA that this machine runs (driver {machine.driver})"
+        reasons += [f"{variant.name}: {reason}" for reason in results[0].reasons]
+    plain = next((variant for variant in variants if not variant.cuda), None)
+    if plain is not None:
+        return plain, f"auto: {reasons[0] if reasons else 'no variant has a CUDA'}"
+    raise ConfigError(
+        Problem(
+            code=Code.CP104,
+            what="`auto` finds no variant for this machine",
+            why="; ".join(reasons) or "no variant is declared for this platform",
+            fix=f"name one of {name_list(variant.name for variant in variants)} in `CUDAPIN_VARIANT`",
+        )
+    )
+
+
+def _highest_cuda(variant: Variant) -> tuple[int, int]:
+    return max(cuda.sort_key for cuda in variant.cuda)
 
 
 def _elsewhere(variant: Variant, environment: Mapping[str, str]) -> Problem:

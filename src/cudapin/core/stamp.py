@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cudapin.core.config import spell_name
+from cudapin.core.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -56,7 +57,7 @@ def stamp_metadata(
     if config.extras == "fold" and not unspelled:
         own = set(variant.extra or ())
         others = {extra for other in config.variants.values() for extra in _extras_of(other)} - own
-        names = {name: _normalise(name) for name in extras}
+        names = {name: normalise(name) for name in extras}
         folded = [text for name in sorted(extras) if names[name] in own for text in extras[name]]
         dependencies = _unique((*dependencies, *folded))
         extras = {
@@ -66,7 +67,7 @@ def stamp_metadata(
     if selection is not None:
         own = set(variant.extra or ())
         kept = {
-            name: _pinned(items, variant.pin, selection) for name, items in extras.items() if _normalise(name) in own
+            name: _pinned(items, variant.pin, selection) for name, items in extras.items() if normalise(name) in own
         }
         extras |= kept
         standing = (*dependencies, *(text for items in kept.values() for text in items))
@@ -105,13 +106,7 @@ def render_record(record: Mapping[str, Any]) -> str:
 def _extras_of(variant: Variant) -> tuple[str, ...]:
     if variant.extra is not None:
         return variant.extra
-    return (_normalise(variant.name),) if variant.group is None else ()
-
-
-def _normalise(name: str) -> str:
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(name)
+    return (normalise(variant.name),) if variant.group is None else ()
 
 
 def _local(version: str, label: str) -> str:

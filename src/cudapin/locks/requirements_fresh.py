@@ -15,63 +15,21 @@ from cudapin.core.fields import name_list
 from cudapin.core.index import strip_all_credentials, strip_credentials
 from cudapin.core.locate import find_line
 from cudapin.core.lock import LockVerdict
+from cudapin.core.names import normalise
 from cudapin.errors import Code, Problem, Where, sort_problems
 from cudapin.locks.requirements import holds, read_logical_lines
+from cudapin.locks.requirements_command import Inputs, beside, included, is_pyproject, read_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from cudapin.core.config import Variant
     from cudapin.core.lock import Pyproject, Source
-    from cudapin.locks.requirements import Entry, Header, RequirementsLock
+    from cudapin.locks.requirements import Entry, RequirementsLock
 
-__all__ = ["Inputs", "input_paths", "judge_requirements", "read_command"]
+__all__ = ["judge_requirements"]
 
-_WITH_VALUE = {
-    "--extra": "extras",
-    "--group": "groups",
-    "--only-group": "groups",
-    "-c": "constraints",
-    "--constraint": "constraints",
-    "--constraints": "constraints",
-    "--override": "overrides",
-    "--overrides": "overrides",
-}
-_SEARCHED = ("requirements.in", "setup.py", "pyproject.toml", "setup.cfg")
-"""What `pip-compile` looks for, in this order, when it is given no input."""
-_BUILD_DEPS = ("--build-deps-for", "--all-build-deps", "--only-build-deps")
-_SHORT_WITH_VALUE = re.compile(r"-([copifPCb])(.+)")
-_NESTED = re.compile(r"(-r|-c|--requirement|--constraint)(?:\s*=\s*|\s+|(?<=-[rc])(?=\S))(.+)")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_OTHER_WITH_VALUE = frozenset(
-    (
-        "-o --output-file -p --python --python-version --python-platform --index-url -i --extra-index-url --index"
-        " --default-index --find-links -f --no-binary --only-binary --upgrade-package -P --exclude-newer --resolution"
-        " --prerelease --fork-strategy --index-strategy --keyring-provider --annotation-style --custom-compile-command"
-        " --unsafe-package --no-emit-package --resolver --cache-dir --pip-args --cert --client-cert --trusted-host"
-        " --config --torch-backend --link-mode --refresh-package --config-setting -C --allow-insecure-host --format"
-        " --build-constraint --build-constraints -b --exclude --excludes --newline"
-    ).split()
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """What a compile command reads: files (`pyproject.toml`, `*.in`), extras, groups, constraint and override files.
-
-    `searched` are the files of which the first that exists is read where none is named; `unjudged` are options
-    that make the command read what is not judged here.
-    """
-
-    files: tuple[str, ...] = ()
-    extras: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    constraints: tuple[str, ...] = ()
-    overrides: tuple[str, ...] = ()
-    searched: tuple[str, ...] = ()
-    unjudged: tuple[str, ...] = ()
-    all_extras: bool = False
-    is_uv: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,56 +58,6 @@ class _Judge:
         return header.command if header else f"make `{self.lock.source.path}` anew with the command that made it"
 
 
-def read_command(header: Header | None) -> Inputs:
-    """Read the inputs off the recorded command line; without one, `pyproject.toml` itself."""
-    found: dict[str, list[str]] = {name: [] for name in ("files", "extras", "groups", "constraints", "overrides")}
-    arguments = list(header.arguments) if header else ["pip-compile", "pyproject.toml"]
-    is_uv = arguments[:1] == ["uv"]
-    start = 3 if arguments[1:2] == ["-m"] else 1
-    if "compile" in arguments[start : start + 3]:
-        start = arguments.index("compile", start) + 1
-    rest = iter(arguments[start:])
-    for argument in rest:
-        option, equals, value = argument.partition("=")
-        if short := _SHORT_WITH_VALUE.fullmatch(argument):
-            option, equals, value = f"-{short[1]}", "=", short[2]
-        if option in _WITH_VALUE:
-            found[_WITH_VALUE[option]].append(value if equals else next(rest, ""))
-        elif option in _OTHER_WITH_VALUE:
-            if not equals:
-                next(rest, "")
-        elif argument == "-" or not argument.startswith("-"):
-            found["files"].append(argument)
-    return Inputs(
-        files=tuple(found["files"]),
-        extras=tuple(found["extras"]),
-        groups=tuple(found["groups"]),
-        constraints=tuple(found["constraints"]),
-        overrides=tuple(found["overrides"]),
-        searched=() if is_uv or found["files"] else _SEARCHED,
-        unjudged=tuple(argument for argument in arguments if argument.partition("=")[0] in _BUILD_DEPS),
-        all_extras="--all-extras" in arguments,
-        is_uv=is_uv,
-    )
-
-
-def input_paths(inputs: Inputs, read: Callable[[str], Source | None]) -> tuple[str, ...]:
-    """Return the input files other than `pyproject.toml`, with those that they include, as far as they exist.
-
-    They are what an sdist has to carry for the verdict.
-    """
-    todo = [*inputs.files, *inputs.searched, *inputs.constraints, *inputs.overrides]
-    found: dict[str, None] = {}
-    while todo:
-        path = todo.pop(0)
-        source = None if path in found or _is_pyproject(path) else read(path)
-        if source is not None:
-            found[path] = None
-            lines = (text for _, text, _ in read_logical_lines(source.text))
-            todo += [_beside(path, nested[2].strip()) for text in lines if (nested := _NESTED.fullmatch(text))]
-    return tuple(found)
-
-
 def judge_requirements(
     lock: RequirementsLock,
     pyproject: Pyproject,
@@ -158,7 +66,7 @@ def judge_requirements(
     environment: Mapping[str, str],
 ) -> LockVerdict:
     """Judge the file for the variants that use it. `read` gives the text of an input file, None if it is missing."""
-    judge = _Judge(lock, environment, _normalise(str(_table(pyproject.table, "project").get("name", ""))))
+    judge = _Judge(lock, environment, normalise(str(_table(pyproject.table, "project").get("name", ""))))
     if lock.header is not None and lock.header.is_export:
         return LockVerdict(freshness="unknown", problems=(_derived(lock),))
     if platform := _other_platform(lock, environment):
@@ -192,10 +100,6 @@ def _other_platform(lock: RequirementsLock, environment: Mapping[str, str]) -> s
     return None
 
 
-def _is_pyproject(path: str) -> bool:
-    return path.rsplit("/", 1)[-1] == "pyproject.toml"
-
-
 def _wanted(
     judge: _Judge, inputs: Inputs, pyproject: Pyproject, read: Callable[[str], Source | None]
 ) -> Iterator[_Wanted]:
@@ -204,7 +108,7 @@ def _wanted(
     for path in inputs.files or _first(inputs.searched, read):
         if path in ("pyproject.toml", "./pyproject.toml"):
             yield from _project_requirements(judge, inputs, pyproject)
-        elif _is_pyproject(path) or path.endswith((".py", ".cfg")) or path == ".":
+        elif is_pyproject(path) or path.endswith((".py", ".cfg")) or path == ".":
             judge.unknown.append(_unjudged(judge, f"its input `{path}` is not judged"))
         else:
             yield from _file_requirements(judge, path, read, is_constraint=False)
@@ -246,7 +150,7 @@ def _without_overridden(wanted: list[_Wanted]) -> list[_Wanted]:
 
 def _name_of(text: str) -> str | None:
     match = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", text)
-    return _normalise(match[1]) if match else None
+    return normalise(match[1]) if match else None
 
 
 def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -262,8 +166,8 @@ def _project_requirements(judge: _Judge, inputs: Inputs, pyproject: Pyproject) -
             judge.unknown.append(_unjudged(judge, f"`project.{key}` is dynamic, so what it holds is not in any file"))
     yield from _listed(project.get("dependencies", []), pyproject, "project", "dependencies")
     extras = _table(project, "optional-dependencies")
-    by_name = {_normalise(extra): extra for extra in extras}
-    chosen = list(by_name) if inputs.all_extras else [_normalise(extra) for extra in inputs.extras]
+    by_name = {normalise(extra): extra for extra in extras}
+    chosen = list(by_name) if inputs.all_extras else [normalise(extra) for extra in inputs.extras]
     done: set[str] = set()
     while chosen:
         extra = chosen.pop(0)
@@ -281,8 +185,8 @@ def _project_requirements(judge: _Judge, inputs: Inputs, pyproject: Pyproject) -
 
 def _group_requirements(judge: _Judge, pyproject: Pyproject, group: str) -> Iterator[_Wanted]:
     groups = _table(pyproject.table, "dependency-groups")
-    by_name = {_normalise(name): name for name in groups}
-    todo, done = [_normalise(group)], set[str]()
+    by_name = {normalise(name): name for name in groups}
+    todo, done = [normalise(group)], set[str]()
     while todo:
         name = todo.pop(0)
         if name in done:
@@ -294,7 +198,7 @@ def _group_requirements(judge: _Judge, pyproject: Pyproject, group: str) -> Iter
         items = groups[by_name[name]]
         for item in items if isinstance(items, list) else []:
             if isinstance(item, dict) and isinstance(item.get("include-group"), str):
-                todo.append(_normalise(item["include-group"]))
+                todo.append(normalise(item["include-group"]))
         yield from _listed(items, pyproject, "dependency-groups", by_name[name])
 
 
@@ -315,21 +219,17 @@ def _file_requirements(
         judge.unknown.append(_unjudged(judge, f"its input `{path}` is missing"))
         return
     for line, text, _ in read_logical_lines(source.text):
-        if found := _NESTED.fullmatch(text):
-            nested = _beside(path, found[2].strip())
-            is_nested_constraint = is_constraint or found[1] in ("-c", "--constraint")
-            yield from _file_requirements(judge, nested, read, is_constraint=is_nested_constraint, depth=depth + 1)
+        if nested := included(text):
+            limits = is_constraint or nested[0]
+            yield from _file_requirements(
+                judge, beside(path, nested[1]), read, is_constraint=limits, depth=depth + 1
+            )
         elif text.startswith(("-e", ".", "/")):
             judge.unknown.append(_unjudged(judge, f"its input `{path}` holds the local directory `{text}`"))
         elif not text.startswith("-"):
             yield _Wanted(
                 text=text.split(" --", 1)[0], where=Where(path=path, line=line), is_constraint=is_constraint
             )
-
-
-def _beside(path: str, name: str) -> str:
-    folder = path.rpartition("/")[0]
-    return f"{folder}/{name}" if folder else name
 
 
 def _check_wanted(judge: _Judge, item: _Wanted) -> None:
@@ -346,7 +246,7 @@ def _check_wanted(judge: _Judge, item: _Wanted) -> None:
         return
     if not is_needed:
         return
-    name = _normalise(wanted.name)
+    name = normalise(wanted.name)
     entries = judge.lock.by_name.get(name, [])
     here = [entry for entry in entries if holds(entry.marker, judge.environment)]
     if not here:
@@ -372,8 +272,8 @@ def _check_variants(
     """The extras and groups that select a variant must be among those the file was compiled with."""
     if lock.header is None:
         return
-    extras = {_normalise(extra) for extra in inputs.extras}
-    groups = {_normalise(group.rpartition(":")[2]) for group in inputs.groups}
+    extras = {normalise(extra) for extra in inputs.extras}
+    groups = {normalise(group.rpartition(":")[2]) for group in inputs.groups}
     for variant in variants:
         missing = [f"--extra {extra}" for extra in variant.extra or () if extra not in extras and not inputs.all_extras]
         missing += [f"--group {group}" for group in variant.group or () if group not in groups]
@@ -400,7 +300,7 @@ def _check_surplus(judge: _Judge, inputs: Inputs, wanted: list[_Wanted]) -> None
     names = set()
     for item in wanted:
         try:
-            names.add(_normalise(Requirement(item.text).name))
+            names.add(normalise(Requirement(item.text).name))
         except InvalidRequirement:
             return
     origins = ("pyproject.toml", *inputs.files, *inputs.searched)
@@ -469,9 +369,9 @@ def _own_extras(text: str, project: str) -> list[str]:
         requirement = Requirement(text)
     except InvalidRequirement:
         return []
-    if _normalise(requirement.name) != _normalise(project):
+    if normalise(requirement.name) != normalise(project):
         return []
-    return [_normalise(extra) for extra in requirement.extras]
+    return [normalise(extra) for extra in requirement.extras]
 
 
 def _is_same_address(wanted: str, found: str) -> bool:
@@ -490,9 +390,3 @@ def _divided(url: str) -> tuple[str, str]:
     head, slash, tail = url.rpartition("/")
     name, _, reference = tail.partition("@")
     return f"{head}{slash}{name}", reference
-
-
-def _normalise(name: str) -> str:
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(name)

@@ -29,7 +29,7 @@ from cudapin.plugin.variables import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cudapin.building import Judgement
+    from cudapin.builds.judgement import Judgement
     from cudapin.core.select import Choice
     from cudapin.gate import Gate
 
@@ -63,7 +63,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
             gate, choice = self._open()
             if gate is None or choice is None:
                 return []
-            from cudapin.building import locked_build_requirements
+            from cudapin.builds.judgement import locked_build_requirements
 
             wanted = locked_build_requirements(gate, choice.variant)
             return [str(item) for item in wanted if item.is_installable]
@@ -111,7 +111,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         toolkit = None
         if choice is not None:
             from cudapin.adapters.buildenv import find_distributions, join_toolkit
-            from cudapin.building import locked_build_requirements
+            from cudapin.builds.judgement import locked_build_requirements
 
             export_variant(choice.variant)
             requirements = locked_build_requirements(gate, choice.variant)
@@ -124,7 +124,8 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         export_flags(Path(self.root), toolkit)
 
     def _initialize_sdist(self, build_data: dict[str, Any]) -> None:
-        from cudapin.building import judge_sdist, seal_sdist
+        from cudapin.builds.judgement import judge_sdist
+        from cudapin.builds.sdist import seal_sdist
         from cudapin.core.seal import SEAL_NAME, render_seal
 
         gate, _ = self._open_neutral()
@@ -147,13 +148,15 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         return open_gate(Path(self.root), environ), None
 
     def _initialize_wheel(self, version: str, build_data: dict[str, Any]) -> None:
-        from cudapin.building import empty_record, judge_wheel
+        from cudapin.builds.judgement import judge_wheel
 
         if version != "standard":
             self._warn_editable()
             return
         gate, choice = self._open()
         if gate is None:
+            from cudapin.builds.plan import empty_record
+
             self.app.display_warning("cudapin: CUDAPIN=off: no gate, no stamp, a plain wheel")
             self._add_record(build_data, {**empty_record(), "settings": {"CUDAPIN": "off"}})
             return
@@ -172,7 +175,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
     ) -> None:
         import hatchling.__about__
 
-        from cudapin.building import plan_wheel
+        from cudapin.builds.plan import plan_wheel
         from cudapin.plugin.project_table import metadata_of_project, restamp
 
         config = self.build_config
@@ -202,7 +205,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
 
     def _warn_editable(self) -> None:
         """Say what would refuse a wheel. uv builds editables while it locks, so a refusal here could not be mended."""
-        from cudapin.building import judge_wheel
+        from cudapin.builds.judgement import judge_wheel
 
         try:
             gate, choice = self._open()

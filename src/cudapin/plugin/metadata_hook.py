@@ -41,7 +41,7 @@ class CudapinMetadataHook(MetadataHookInterface):
 def stamp_table(root: Path, metadata: dict[str, Any]) -> None:
     """Stamp a `[project]` table in place as the wheel's metadata will be. Raises CudapinError where it cannot."""
     from cudapin.adapters.project import has_build_hook
-    from cudapin.building import plan_metadata
+    from cudapin.builds.plan import plan_metadata
     from cudapin.gate import is_off, open_gate
     from cudapin.plugin.project_table import metadata_of_table, update_table
     from cudapin.plugin.variables import requested_variant

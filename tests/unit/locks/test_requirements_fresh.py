@@ -10,7 +10,8 @@ from cudapin.core.config import Variant
 from cudapin.core.lock import LockVerdict, Source
 from cudapin.core.verdict import render_problems
 from cudapin.locks.requirements import parse_requirements
-from cudapin.locks.requirements_fresh import Inputs, input_paths, judge_requirements, read_command
+from cudapin.locks.requirements_command import Inputs, input_paths, read_command
+from cudapin.locks.requirements_fresh import judge_requirements
 from unit.support import LINUX, pyproject_of
 
 if TYPE_CHECKING:

@@ -1,0 +1,155 @@
+"""The verdict on a build, before anything is stamped or written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cudapin.core.verdict import exit_code
+from cudapin.errors import Code, ConfigError, LockError, Problem, Refusal, Where, sort_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cudapin.core.config import Variant, Waiver
+    from cudapin.core.judge_env import BuildRequirement
+    from cudapin.core.lock import LockVerdict
+    from cudapin.core.select import Choice
+    from cudapin.errors import CudapinError
+    from cudapin.gate import Gate
+
+__all__ = ["Judgement", "is_readable", "judge_sdist", "judge_wheel", "locked_build_requirements"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What was found: problems that refuse the build, warnings, and what a waiver accepted."""
+
+    errors: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    accepted: tuple[tuple[Problem, Waiver], ...] = ()
+    verdicts: Mapping[str, LockVerdict]
+
+    def refuse(self) -> None:
+        """Raise the error that carries the problems, where there are any, of the class that their exit code asks for."""
+        if not self.errors:
+            return
+        errors: dict[int, type[CudapinError]] = {2: ConfigError, 3: LockError}
+        raise errors.get(exit_code(self.errors), Refusal)(*self.errors)
+
+
+def judge_sdist(gate: Gate) -> Judgement:
+    """Judge every lock file of the project; an sdist needs no variant and is judged no further."""
+    problems: list[Problem] = []
+    verdicts = {}
+    for path in gate.lock_users():
+        verdicts[path] = gate.judge_lock(path)
+        problems += verdicts[path].problems
+        problems += _private_host_problems(gate, path)
+    return _divide(gate, problems, verdicts, None)
+
+
+def _private_host_problems(gate: Gate, path: str) -> Iterable[Problem]:
+    """Warn where an sdist is about to carry a lock from outside the project that names a private host."""
+    from cudapin.core.index import find_private_hosts
+    from cudapin.core.seal import sealed_path
+
+    source = gate.project.read(path) if sealed_path(path, "") != path and not gate.project.is_sdist else None
+    for host in find_private_hosts(source.text) if source else ():
+        yield Problem(
+            code=Code.CP210,
+            level="warning",
+            what=f"the sdist carries `{path}`, which names the private host `{host}`",
+            where=Where(path=path),
+            why="the lock lies outside the project, and whoever gets the sdist can read it",
+            fix="publish wheels only, or lock from an index that may be known",
+        )
+
+
+def judge_wheel(gate: Gate, choice: Choice | None, *, compiled: bool) -> Judgement:
+    """Judge the lock, what the variant selects from it, and the environment that the wheel is built in."""
+    variant = choice.variant if choice else None
+    path = gate.lock_path(variant)
+    if path is None:
+        return _divide(gate, (), {}, variant)
+    verdict = gate.judge_lock(path)
+    problems = list(verdict.problems)
+    if variant is not None and is_readable(verdict):
+        try:
+            problems += gate.judge_variant(variant)
+            problems += _environment_problems(gate, variant, path, compiled=compiled)
+        except LockError as error:
+            problems += error.problems
+    return _divide(gate, problems, {path: verdict}, variant)
+
+
+def locked_build_requirements(gate: Gate, variant: Variant) -> tuple[BuildRequirement, ...]:
+    """Return what the lock says the variant is built with, its `build-requires` and their closure."""
+    from cudapin.core.judge_env import build_requirements
+
+    selection = gate.select(variant) if variant.build_requires else None
+    return () if selection is None else build_requirements(selection, variant.build_requires, gate.is_usable)
+
+
+def _divide(
+    gate: Gate, problems: Iterable[Problem], verdicts: Mapping[str, LockVerdict], variant: Variant | None
+) -> Judgement:
+    problems = sort_problems(problems)
+    waived = gate.waive((problem for problem in problems if problem.level == "error"), variant.name if variant else None)
+    return Judgement(
+        errors=waived.standing,
+        warnings=tuple(problem for problem in problems if problem.level == "warning"),
+        accepted=waived.accepted,
+        verdicts=verdicts,
+    )
+
+
+def is_readable(verdict: LockVerdict) -> bool:
+    """Tell whether the lock file is there and could be parsed, whatever the verdict."""
+    return verdict.freshness != "missing" and not any(problem.code is Code.CP205 for problem in verdict.problems)
+
+
+def _environment_problems(gate: Gate, variant: Variant, path: str, *, compiled: bool) -> Iterable[Problem]:
+    requirements = locked_build_requirements(gate, variant)
+    if not requirements and not compiled:
+        return ()
+    from cudapin.adapters.buildenv import find_changed_file, find_distributions, read_installed
+    from cudapin.core.judge_env import judge_build_environment
+
+    distributions = find_distributions()
+    installed = {
+        requirement.package.name: read_installed(distributions[requirement.package.name])
+        for requirement in requirements
+        if requirement.package.name in distributions
+    }
+    fix = _environment_fix(gate)
+    problems = judge_build_environment(
+        requirements, installed, path, fix, lambda name: find_changed_file(distributions[name])
+    )
+    if compiled:
+        from cudapin.adapters.toolchain import judge_toolchain
+
+        versions = {name: distribution.version for name, distribution in distributions.items()}
+        problems += _surplus_problems(gate, variant, versions, fix)
+        problems += judge_toolchain(variant, gate.environ, gate.project.root)
+    return problems
+
+
+def _surplus_problems(gate: Gate, variant: Variant, versions: Mapping[str, str], fix: str) -> tuple[Problem, ...]:
+    """Return a problem for each installed CUDA package that a compiler could pick up by mistake."""
+    from cudapin.core.judge_cuda import bound_packages
+    from cudapin.core.judge_env import judge_surplus
+    from cudapin.core.lock import LockedPackage, Selection
+
+    selection = gate.select(variant)
+    if selection is None:
+        return ()
+    packages = tuple(LockedPackage(name=name, version=version, index="") for name, version in versions.items())
+    bound = bound_packages(Selection(packages=packages), gate.facts, gate.platform, gate.config.cuda_bound)
+    return judge_surplus(bound, selection, variant.name, fix)
+
+
+def _environment_fix(gate: Gate) -> str:
+    if gate.environ.get("HATCH_ENV_ACTIVE"):
+        return f"hatch env remove {gate.environ['HATCH_ENV_ACTIVE']}"
+    return "build in a fresh isolated environment (without `--no-isolation` or `--no-build-isolation`)"

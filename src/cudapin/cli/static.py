@@ -1,0 +1,63 @@
+"""What `cudapin check` finds beside lock and variants: what a front end or uv would trip over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cudapin.core.locate import find_line
+from cudapin.errors import Code, Problem, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cudapin.gate import Gate
+
+__all__ = ["judge_static"]
+
+
+def judge_static(gate: Gate) -> Iterable[Problem]:
+    """Return what is wrong with a project whatever is built: what a front end or uv would trip over."""
+    source = gate.project.pyproject.source
+    build_system = gate.project.pyproject.table.get("build-system", {})
+    literal = {_project_name(text) for text in build_system.get("requires", []) if isinstance(text, str)}
+    named = {name for variant in gate.variants() for name in variant.build_requires}
+    for name in sorted(named & literal):
+        yield Problem(
+            code=Code.CP110,
+            what=f"`{name}` stands in `build-requires` and in `[build-system].requires`",
+            where=Where(
+                path=source.path, line=find_line(source.text, "build-system", "requires"), key="build-system.requires"
+            ),
+            why="pip refuses a build requirement that it has installed in another version already",
+            fix=f"remove `{name}` from `[build-system].requires`",
+        )
+    yield from _cache_key_problems(gate)
+
+
+def _cache_key_problems(gate: Gate) -> Iterable[Problem]:
+    """uv keeps built wheels until a cache key changes; without one for the variable it reuses another variant's."""
+    tool = gate.project.pyproject.table.get("tool", {})
+    keys = tool.get("uv", {}).get("cache-keys")
+    if "uv" not in tool or not gate.config.variants or {"env": "CUDAPIN_VARIANT"} in (keys or ()):
+        return
+    source = gate.project.pyproject.source
+    files = ["pyproject.toml", *gate.lock_users()]
+    wanted = ", ".join([*(f'{{ file = "{file}" }}' for file in files), '{ env = "CUDAPIN_VARIANT" }'])
+    yield Problem(
+        code=Code.CP209,
+        level="warning",
+        what="uv may install a wheel that it built for another variant",
+        where=Where(path=source.path, line=find_line(source.text, "tool", "uv", "cache-keys"), key="tool.uv.cache-keys"),
+        why="`[tool.uv] cache-keys` does not name `CUDAPIN_VARIANT`, so uv does not see it change",
+        fix=f"add `cache-keys = [{wanted}]` to `[tool.uv]`",
+    )
+
+
+def _project_name(text: str) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
+    try:
+        return canonicalize_name(Requirement(text).name)
+    except InvalidRequirement:
+        return text
