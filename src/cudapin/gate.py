@@ -312,7 +312,9 @@ class Gate:
         unknown = [code for code in codes if code not in Code.__members__]
         if unknown:
             raise ConfigError(
-                _variable("CUDAPIN_ALLOW", unknown[0], "codes such as `CP201,CP305`", nearest(unknown[0], Code.__members__))
+                _variable(
+                    "CUDAPIN_ALLOW", unknown[0], "codes such as `CP201,CP305`", nearest(unknown[0], Code.__members__)
+                )
             )
         return tuple(Waiver(code=Code[code], reason="CUDAPIN_ALLOW") for code in codes)
 

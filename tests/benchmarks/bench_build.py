@@ -36,7 +36,9 @@ def lock_text(packages: int, wheels: int) -> str:
     """Return a uv.lock of a project with `DIRECT` dependencies, each the head of a chain of others."""
     names = [f"package-{number:04}" for number in range(packages)]
     direct = "".join(f'    {{ name = "{name}" }},\n' for name in names[:DIRECT])
-    required = "".join(f'    {{ name = "{name}", specifier = ">=1.0", index = "{INDEX}" }},\n' for name in names[:DIRECT])
+    required = "".join(
+        f'    {{ name = "{name}", specifier = ">=1.0", index = "{INDEX}" }},\n' for name in names[:DIRECT]
+    )
     parts = [
         'version = 1\nrevision = 3\nrequires-python = ">=3.10"\n',
         f'[[package]]\nname = "demo"\nversion = "1.0"\nsource = {{ editable = "." }}\ndependencies = [\n{direct}]\n\n'
@@ -46,9 +48,7 @@ def lock_text(packages: int, wheels: int) -> str:
         follower = names[number + DIRECT : number + DIRECT + 1]
         marker = "marker = \"sys_platform == 'linux'\""
         edges = "".join(f'    {{ name = "{other}", {marker} }},\n' for other in follower)
-        lines = "".join(
-            wheel_line(name, 10 + wheel % 5, f"manylinux_2_{17 + wheel}_x86_64") for wheel in range(wheels)
-        )
+        lines = "".join(wheel_line(name, 10 + wheel % 5, f"manylinux_2_{17 + wheel}_x86_64") for wheel in range(wheels))
         parts.append(
             f'[[package]]\nname = "{name}"\nversion = "1.2.3"\nsource = {{ registry = "{INDEX}" }}\n'
             + (f"dependencies = [\n{edges}]\n" if edges else "")
@@ -65,10 +65,10 @@ def make_project(root: Path, *, packages: int = 0, wheels: int = 0) -> Path:
     gated = packages > 0
     requires = '"hatchling", "cudapin"' if gated else '"hatchling"'
     (root / "pyproject.toml").write_text(
-        f'[build-system]\nrequires = [{requires}]\n'
+        f"[build-system]\nrequires = [{requires}]\n"
         f'build-backend = "hatchling.build"\n[project]\nname = "demo"\nversion = "1.0"\nrequires-python = ">=3.10"\n'
         f"dependencies = [{names}]\n"
-        + f'[[tool.uv.index]]\nname = "own"\nurl = "{INDEX}"\nexplicit = true\n[tool.uv.sources]\n'
+        f'[[tool.uv.index]]\nname = "own"\nurl = "{INDEX}"\nexplicit = true\n[tool.uv.sources]\n'
         + "".join(f'package-{number:04} = {{ index = "own" }}\n' for number in range(DIRECT))
         + ("[tool.hatch.build.hooks.cudapin]\n" if gated else "")
     )
@@ -122,8 +122,13 @@ def main() -> None:
         backend = "import hatchling.build as b, tempfile; b.build_wheel(tempfile.mkdtemp(dir='.'))"
         uv = [sys.executable, "-m", "uv", "build", "--wheel", "-q", "-o", "dist"]
         compare("uv build --wheel, isolated", uv, projects, environ, rounds)
-        compare("python -m build --wheel, isolated", [sys.executable, "-m", "build", "--wheel"], projects,
-                {**environ, "PIP_FIND_LINKS": f"{os.environ.get('PIP_FIND_LINKS', '')} {wheels}"}, max(3, rounds // 5))
+        compare(
+            "python -m build --wheel, isolated",
+            [sys.executable, "-m", "build", "--wheel"],
+            projects,
+            {**environ, "PIP_FIND_LINKS": f"{os.environ.get('PIP_FIND_LINKS', '')} {wheels}"},
+            max(3, rounds // 5),
+        )
         compare("the backend alone", [sys.executable, "-c", backend], projects, environ, rounds)
 
 

@@ -58,7 +58,9 @@ def old_environment(workbench: Workbench, tmp_path_factory: pytest.TempPathFacto
     place = Place(folder / "place")
     environment = folder / "env"
     assert workbench.run(place, sys.executable, "-m", "virtualenv", environment).code == 0
-    locked = re.findall(r"^(\S+==\S+)", (ROOT / "example-projects/cudart-probe/locks/cu126.txt").read_text(), re.M)
+    locked = re.findall(
+        r"^(\S+==\S+)", (ROOT / "example-projects/cudart-probe/locks/cu126.txt").read_text(), re.MULTILINE
+    )
     wanted = [f"hatchling=={OLDEST}", "cudapin", "setuptools", *locked]
     both = replace(workbench, more=(folder,))
     done = both.run(place, sys.executable, "-m", "uv", "pip", "install", "--python", environment, *wanted)
@@ -66,7 +68,9 @@ def old_environment(workbench: Workbench, tmp_path_factory: pytest.TempPathFacto
     return environment
 
 
-def hatchling(workbench: Workbench, environment: Path, project: Path, place: Place, target: str, **settings: str) -> str:
+def hatchling(
+    workbench: Workbench, environment: Path, project: Path, place: Place, target: str, **settings: str
+) -> str:
     done = workbench.run(
         place, environment / "bin" / "python", "-m", "hatchling", "build", "-t", target, cwd=project, **settings
     )

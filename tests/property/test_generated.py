@@ -26,7 +26,6 @@ pytestmark = pytest.mark.property
 LIMITS = settings(max_examples=300, deadline=None)
 
 
-
 # Lines of keys
 
 

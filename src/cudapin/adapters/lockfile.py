@@ -60,7 +60,9 @@ def read_lock(project: Project, path: str) -> Lock:
                 what=f"there is no lock file `{path}`",
                 where=Where(path=path),
                 why="wanted a lock file to build from, found none",
-                fix="build from the project's repository, or with `CUDAPIN=off`" if project.is_sdist else _how_to_make(path),
+                fix="build from the project's repository, or with `CUDAPIN=off`"
+                if project.is_sdist
+                else _how_to_make(path),
             )
         )
     name = path.rsplit("/", 1)[-1]
@@ -75,7 +77,8 @@ def read_lock(project: Project, path: str) -> Lock:
                 code=Code.CP206,
                 what=f"whether `{path}` is fresh cannot be told",
                 where=Where(path=path),
-                why=f"{_NOT_JUDGED[stem]} is not judged by this version of cudapin; it reads uv.lock and hashed requirements",
+                why=f"{_NOT_JUDGED[stem]} is not judged by this version of cudapin, which reads uv.lock and "
+                "hashed requirements",
                 fix=_how_to_make("uv.lock"),
             )
         )
@@ -84,9 +87,7 @@ def read_lock(project: Project, path: str) -> Lock:
     return parse_requirements(source)
 
 
-def judge_lock(
-    project: Project, lock: Lock, users: Sequence[Variant], environment: Mapping[str, str]
-) -> LockVerdict:
+def judge_lock(project: Project, lock: Lock, users: Sequence[Variant], environment: Mapping[str, str]) -> LockVerdict:
     """Judge a lock file by the rule of its format; `users` are the variants that take their packages from it."""
     if lock.format == "uv":
         from cudapin.locks.uv import UvLock

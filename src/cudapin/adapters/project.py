@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from cudapin.core.seal import Seal
 
-__all__ = ["Project", "digest", "find_members", "find_root", "find_uv_lock", "has_build_hook", "read_project", "read_uv_inputs"]
+__all__ = [
+    "Project",
+    "digest",
+    "find_members",
+    "find_root",
+    "find_uv_lock",
+    "has_build_hook",
+    "read_project",
+    "read_uv_inputs",
+]
 
 
 _TABLES = (
@@ -150,12 +159,16 @@ def has_build_hook(project: Project, environ: Mapping[str, str]) -> bool:
     build = (tool.get("hatch", {}) if isinstance(tool, dict) else {}).get("build", {})
     file = project.root / "hatch.toml"
     if file.is_file():
-        build = _parse(_text(file, "hatch.toml", ConfigError, Code.CP101), "hatch.toml", ConfigError).get("build", build)
+        build = _parse(_text(file, "hatch.toml", ConfigError, Code.CP101), "hatch.toml", ConfigError).get(
+            "build", build
+        )
     wheel = build.get("targets", {}).get("wheel", {})
     hook = wheel.get("hooks", {}).get("cudapin", build.get("hooks", {}).get("cudapin"))
     if hook is None:
         return False
-    enabled = (environ.get(name) in ("1", "true") for name in ("HATCH_BUILD_HOOKS_ENABLE", "HATCH_BUILD_HOOK_ENABLE_CUDAPIN"))
+    enabled = (
+        environ.get(name) in ("1", "true") for name in ("HATCH_BUILD_HOOKS_ENABLE", "HATCH_BUILD_HOOK_ENABLE_CUDAPIN")
+    )
     return bool(hook.get("enable-by-default", True)) or any(enabled)
 
 
@@ -281,9 +294,7 @@ def _uv_table(table: Any) -> dict[str, Any]:  # noqa: ANN401
 
 def _read_pyproject(file: Path, shown: str, directory: str) -> Pyproject:
     text = _text(file, shown, ConfigError, Code.CP101)
-    return Pyproject(
-        source=Source(path=shown, text=text), table=_parse(text, shown, ConfigError), directory=directory
-    )
+    return Pyproject(source=Source(path=shown, text=text), table=_parse(text, shown, ConfigError), directory=directory)
 
 
 def _check_tables(pyproject: Pyproject) -> None:
@@ -299,9 +310,7 @@ def _check_tables(pyproject: Pyproject) -> None:
                 Problem(
                     code=Code.CP101,
                     what=f"`{name}` is not a table",
-                    where=Where(
-                        path=pyproject.source.path, line=find_line(pyproject.source.text, *path), key=name
-                    ),
+                    where=Where(path=pyproject.source.path, line=find_line(pyproject.source.text, *path), key=name),
                     why=f"wanted a table, found `{value!r}`",
                     fix=f"make `{name}` a table",
                 )

@@ -81,9 +81,7 @@ def _ships_kernels(root: Path) -> bool:
     return False
 
 
-def _wrong(
-    environ: Mapping[str, str], variant: Variant, name: str, version: CudaVersion, *, major: bool
-) -> Problem:
+def _wrong(environ: Mapping[str, str], variant: Variant, name: str, version: CudaVersion, *, major: bool) -> Problem:
     return Problem(
         code=Code.CP404 if major else Code.CP405,
         level="error" if major else "warning",
@@ -91,7 +89,11 @@ def _wrong(
         if name != "PATH"
         else f"the `nvcc` on PATH is of CUDA {version}",
         why=f"wanted {variant_cuda_text(variant)} for variant `{variant.name}`, found CUDA {version}"
-        + (f" in `{environ[name]}`" if name in environ and name != "PATH" else f" ({shutil.which('nvcc', path=environ.get('PATH'))})"),
+        + (
+            f" in `{environ[name]}`"
+            if name in environ and name != "PATH"
+            else f" ({shutil.which('nvcc', path=environ.get('PATH'))})"
+        ),
         fix=f"point `{name}` at a toolkit of {variant_cuda_text(variant)}, or unset it",
         variant=variant.name,
     )

@@ -31,7 +31,7 @@ class Judgement:
     verdicts: Mapping[str, LockVerdict]
 
     def refuse(self) -> None:
-        """Raise the error that carries the problems, where there are any, of the class that their exit code asks for."""
+        """Raise the problems, where there are any, as the error that their exit code asks for."""
         if not self.errors:
             return
         errors: dict[int, type[CudapinError]] = {2: ConfigError, 3: LockError}
@@ -95,7 +95,9 @@ def _divide(
     gate: Gate, problems: Iterable[Problem], verdicts: Mapping[str, LockVerdict], variant: Variant | None
 ) -> Judgement:
     problems = sort_problems(problems)
-    waived = gate.waive((problem for problem in problems if problem.level == "error"), variant.name if variant else None)
+    waived = gate.waive(
+        (problem for problem in problems if problem.level == "error"), variant.name if variant else None
+    )
     return Judgement(
         errors=waived.standing,
         warnings=tuple(problem for problem in problems if problem.level == "warning"),

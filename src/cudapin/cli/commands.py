@@ -68,9 +68,7 @@ def check(root: Path, environ: Mapping[str, str], names: Sequence[str] | None) -
         rows += [{**row, "project": prefix or "."} if len(members) > 1 else row for row in member_rows]
         texts += [f"{prefix}{row['name']}: {row['verdict']}{_listed(row['packages'])}" for row in member_rows]
         notes += [f"{prefix}{': ' if prefix else ''}{note}" for note in member_notes]
-    return Outcome(
-        problems=sort_problems(problems), text="\n".join(texts), data={"variants": rows}, notes=tuple(notes)
-    )
+    return Outcome(problems=sort_problems(problems), text="\n".join(texts), data={"variants": rows}, notes=tuple(notes))
 
 
 def _declared(names: Sequence[str], gates: Sequence[Gate], *, is_whole: bool) -> tuple[str, ...]:
@@ -96,14 +94,19 @@ def lock_check(root: Path, environ: Mapping[str, str], file: str | None) -> Outc
     """Judge the lock files of the project, or the one that is named."""
     gate = open_gate(root, environ)
     if not gate.config.has_lock_gate and file is None:
-        return Outcome(problems=(_no_gate(gate),), text="unknown: no lock gate", data={"lock": None, "verdict": "unknown"})
+        return Outcome(
+            problems=(_no_gate(gate),), text="unknown: no lock gate", data={"lock": None, "verdict": "unknown"}
+        )
     paths = [_path_in_project(gate, file)] if file else list(gate.lock_users())
     verdicts = {path: gate.judge_lock(path) for path in paths}
     locks = [_lock_object(gate, path, verdict) for path, verdict in verdicts.items()]
     worst = min((lock["verdict"] for lock in locks), key=_WORST.index, default="unknown")
     shown = next((lock for lock in locks if lock["verdict"] == worst), None)
     waived = gate.waive([problem for verdict in verdicts.values() for problem in verdict.problems])
-    data: dict[str, Any] = {"lock": None if shown is None or "format" not in shown else _without(shown, "verdict"), "verdict": worst}
+    data: dict[str, Any] = {
+        "lock": None if shown is None or "format" not in shown else _without(shown, "verdict"),
+        "verdict": worst,
+    }
     if len(locks) > 1:
         data["locks"] = locks
     text = "\n".join(f"{path}: {verdict.freshness}" for path, verdict in verdicts.items())
@@ -124,13 +127,19 @@ def lock_show(
     gate = open_gate(root, environ)
     gate.environment = _environment(gate.environment, python, platform)
     if variant is not None and (extras or groups):
-        raise ConfigError(_wrong("`--variant` and `--extra`/`--group` exclude each other", "both were given", "leave one out"))
+        raise ConfigError(
+            _wrong("`--variant` and `--extra`/`--group` exclude each other", "both were given", "leave one out")
+        )
     if extras or groups:
         chosen = gate.complete(Variant(name="-", extra=_normalised(extras), group=_normalised(groups)))
     else:
         choice = gate.choose(variant)
         if choice is None and variant is not None:
-            raise ConfigError(_wrong(f"there is no variant `{variant}`", "the project declares no variants", "use `--extra` or `--group`"))
+            raise ConfigError(
+                _wrong(
+                    f"there is no variant `{variant}`", "the project declares no variants", "use `--extra` or `--group`"
+                )
+            )
         chosen = choice.variant if choice else Variant(name="-", extra=(), group=())
     selection = gate.select_all(chosen)
     if selection is None:
@@ -233,13 +242,29 @@ def _environment(running: Mapping[str, str], python: str | None, platform: str |
     environment = dict(running)
     if python is not None:
         if not re.fullmatch(r"3\.\d+(\.\d+)?", python):
-            raise ConfigError(_wrong("`--python` is no Python version", f"wanted `3.12` or the like, found `{python}`", "use `--python 3.12`"))
+            raise ConfigError(
+                _wrong(
+                    "`--python` is no Python version",
+                    f"wanted `3.12` or the like, found `{python}`",
+                    "use `--python 3.12`",
+                )
+            )
         full = python if python.count(".") > 1 else f"{python}.0"
-        environment |= {"python_version": ".".join(full.split(".")[:2]), "python_full_version": full, "implementation_version": full}
+        environment |= {
+            "python_version": ".".join(full.split(".")[:2]),
+            "python_full_version": full,
+            "implementation_version": full,
+        }
     if platform is not None:
         match = _PLATFORM.fullmatch(platform)
         if match is None:
-            raise ConfigError(_wrong("`--platform` is no platform tag", f"wanted `linux_x86_64` or the like, found `{platform}`", nearest(platform, ("linux_x86_64", "linux_aarch64", "win_amd64", "macosx_arm64"))))
+            raise ConfigError(
+                _wrong(
+                    "`--platform` is no platform tag",
+                    f"wanted `linux_x86_64` or the like, found `{platform}`",
+                    nearest(platform, ("linux_x86_64", "linux_aarch64", "win_amd64", "macosx_arm64")),
+                )
+            )
         system = match["system"] or "win"
         machine = match["machine"] or {"win_amd64": "AMD64", "win_arm64": "ARM64", "win32": "x86"}[platform]
         environment |= {**_MARKERS[system], "platform_machine": machine, "platform_release": "", "platform_version": ""}

@@ -41,13 +41,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _advice(parser: argparse.ArgumentParser, message: str) -> str:
-    wrong = message.split("invalid choice: ")[-1].split("'") if "invalid choice: " in message else []
+    wrong = message.rsplit("invalid choice: ", maxsplit=1)[-1].split("'") if "invalid choice: " in message else []
     if len(wrong) > 1:
         choices = [part for part in wrong[2:] if part.strip(" ,()") and "choose" not in part]
-        known = choices or message.split("choose from ")[-1].rstrip(")").replace(" ", "").split(",")
+        known = choices or message.rsplit("choose from ", maxsplit=1)[-1].rstrip(")").replace(" ", "").split(",")
         return nearest(wrong[1], known)
     if message.startswith("unrecognized arguments: -"):
-        option = message.split(": ", 1)[1].split()[0].partition("=")[0]
+        option = message.split(": ", 1)[1].split(maxsplit=1)[0].partition("=")[0]
         close = difflib.get_close_matches(option, sorted(_options(parser)), n=1)
         if close:
             return f"use `{close[0]}`"

@@ -35,7 +35,7 @@ def judge_static(gate: Gate) -> Iterable[Problem]:
 
 
 def _cache_key_problems(gate: Gate) -> Iterable[Problem]:
-    """uv keeps built wheels until a cache key changes; without one for the variable it reuses another variant's."""
+    """Uv keeps built wheels until a cache key changes; without one for the variable it reuses another variant's."""
     tool = gate.project.pyproject.table.get("tool", {})
     keys = tool.get("uv", {}).get("cache-keys")
     if "uv" not in tool or not gate.config.variants or {"env": "CUDAPIN_VARIANT"} in (keys or ()):
@@ -47,7 +47,9 @@ def _cache_key_problems(gate: Gate) -> Iterable[Problem]:
         code=Code.CP209,
         level="warning",
         what="uv may install a wheel that it built for another variant",
-        where=Where(path=source.path, line=find_line(source.text, "tool", "uv", "cache-keys"), key="tool.uv.cache-keys"),
+        where=Where(
+            path=source.path, line=find_line(source.text, "tool", "uv", "cache-keys"), key="tool.uv.cache-keys"
+        ),
         why="`[tool.uv] cache-keys` does not name `CUDAPIN_VARIANT`, so uv does not see it change",
         fix=f"add `cache-keys = [{wanted}]` to `[tool.uv]`",
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
+from cudapin.core.config_checks import check_default, check_lock, check_names, check_waivers
 from cudapin.core.cuda import CudaVersion, cuda_of_variant_name
-from cudapin.core.fields import Fields, name_list, nearest
+from cudapin.core.fields import Fields, name_list
 from cudapin.core.names import normalise
+from cudapin.core.spelling import fill
 from cudapin.core.values import (
     as_archs,
     as_cudas,
@@ -24,11 +25,12 @@ from cudapin.core.values import (
 from cudapin.errors import Code, ConfigError, Problem
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Mapping
 
     from cudapin.core.lock import Source
 
-__all__ = ["Config", "Pin", "Variant", "Waiver", "for_environment", "parse_config", "spell_name"]
+__all__ = ["Config", "Pin", "Variant", "Waiver", "for_environment", "parse_config"]
 
 T = TypeVar("T")
 Pin = Literal["exact", "minor", "minimum"]
@@ -143,10 +145,10 @@ def parse_config(table: object, source: Source) -> Config:
         cuda_bound=_cuda_bound(top),
         allow=tuple(_waiver(item) for item in top.children("allow")),
     )
-    _check_default(top, config)
-    _check_lock(top, config)
-    _check_names(top, config)
-    _check_waivers(top, config)
+    check_default(top, config)
+    check_lock(top, config)
+    check_names(top, config)
+    check_waivers(top, config)
     if problems:
         raise ConfigError(*problems)
     return config
@@ -223,7 +225,9 @@ def _variant_values(item: Fields) -> dict[str, Any]:
         "pin": lambda: _pins(item),
         "dependencies": lambda: item.get("dependencies", "a list of PEP 508 requirements", as_requirements, ()),
         "build-requires": lambda: item.texts("build-requires"),
-        "arch": lambda: item.get("arch", 'a list of compute capabilities such as `"9.0"` or `"12.0+ptx"`', as_archs, ()),
+        "arch": lambda: item.get(
+            "arch", 'a list of compute capabilities such as `"9.0"` or `"12.0+ptx"`', as_archs, ()
+        ),
         "driver": lambda: item.get("driver", "a driver version such as `570.86.10`", as_driver, None),
         "requires-python": lambda: item.get("requires-python", "a PEP 440 specifier", as_specifier, None),
         "environments": lambda: item.get("environments", "a list of PEP 508 markers", as_markers, ()),
@@ -302,116 +306,10 @@ def _name_template(top: Fields) -> str | None:
     def convert(value: object) -> str | None:
         if not isinstance(value, str):
             return None
-        filled = _fill(value, {"variant": "cu128", "major": "12", "minor": "8"})
+        filled = fill(value, {"variant": "cu128", "major": "12", "minor": "8"})
         return value if filled is not None and filled != value and is_name(filled) else None
 
     return top.get("name", wanted, convert, "") or None
-
-
-def _check_default(top: Fields, config: Config) -> None:
-    if not config.variants:
-        return
-    for name in config.default:
-        if name not in config.variants:
-            top.fault(
-                Code.CP104,
-                "default",
-                what=f"the default variant `{name}` is not declared",
-                why=f"the declared variants are {name_list(config.variants)}",
-                fix=nearest(name, config.variants),
-            )
-    if not config.default and top.table.get("default", []) == []:
-        top.fault(
-            Code.CP105,
-            what="no default variant is named",
-            why=f"there is no variant `cpu`, and there are several: {name_list(config.variants)}",
-            fix='add `default = "…"` to `[tool.cudapin]`',
-        )
-
-
-def _check_lock(top: Fields, config: Config) -> None:
-    if config.has_lock_gate:
-        if config.lock and "{" in config.lock and config.lock.replace("{variant}", "").count("{"):
-            top.fault(
-                Code.CP103,
-                "lock",
-                what="`tool.cudapin.lock` has a placeholder that means nothing",
-                why=f"found `{config.lock}`; the only placeholder is `{{variant}}`",
-                fix="use `{variant}`",
-            )
-        return
-    for variant in config.variants.values():
-        for key, names in (("pin", variant.pin), ("build-requires", variant.build_requires)):
-            if names:
-                top.fault(
-                    Code.CP106,
-                    "lock",
-                    what=f"`lock = false`, and yet `{key}` of variant `{variant.name}` needs a lock file",
-                    why=f"`{key}` takes the versions of {name_list(names)} from the lock file",
-                    fix=f"remove `lock = false`, or `{key}`",
-                )
-
-
-def _check_waivers(top: Fields, config: Config) -> None:
-    for position, waiver in enumerate(config.allow):
-        if waiver.variant is not None and waiver.variant not in config.variants:
-            top.fault(
-                Code.CP104,
-                *("allow", str(position), "variant"),
-                what=f"a waiver names the variant `{waiver.variant}`, which is not declared",
-                why=f"the declared variants are {name_list(config.variants)}",
-                fix=nearest(waiver.variant, config.variants),
-            )
-
-
-def _check_names(top: Fields, config: Config) -> None:
-    """Two variants whose wheels could not be told apart by name are an error."""
-    if config.name is None:
-        return
-    seen: dict[str, str] = {}
-    for variant in config.variants.values():
-        if variant.name in config.default[:1] and not config.spell_default:
-            continue
-        spelled = spell_name(config.name, variant)
-        if spelled is None:
-            top.fault(
-                Code.CP106,
-                "name",
-                what=f"variant `{variant.name}` cannot be spelled by `{config.name}`",
-                why=f"variant `{variant.name}` has no single CUDA version to fill in",
-                fix="use `{variant}` in `name`",
-            )
-        elif other := seen.get(spelled):
-            top.fault(
-                Code.CP106,
-                "name",
-                what=f"variants `{other}` and `{variant.name}` would both be named `{spelled}`",
-                why="two variants of one name could not be told apart",
-                fix="use `{variant}` in `name`",
-            )
-        else:
-            seen[spelled] = variant.name
-
-
-def spell_name(template: str, variant: Variant) -> str | None:
-    """Return the project name of a variant's wheel, or None where a placeholder has no value."""
-    cuda = variant.cuda[0] if len(variant.cuda) == 1 else None
-    values = {"variant": variant.name}
-    if cuda is not None:
-        values["major"] = str(cuda.major)
-        if cuda.minor is not None:
-            values["minor"] = str(cuda.minor)
-    return _fill(template, values)
-
-
-def _fill(template: str, values: Mapping[str, str]) -> str | None:
-    """Fill in the placeholders `{…}`; None where one has no value."""
-    import re
-
-    parts = re.split(r"\{([^{}]*)\}", template)
-    if not all(name in values for name in parts[1::2]):
-        return None
-    return "".join(values[part] if position % 2 else part for position, part in enumerate(parts))
 
 
 def _default_cuda(name: str) -> tuple[CudaVersion, ...]:

@@ -154,7 +154,7 @@ def _each(name: str, rows: dict[str, Any], parse: Callable[[str, Any], _T]) -> d
     for key, row in rows.items():
         try:
             result[key] = parse(key, row)
-        except (KeyError, TypeError, ValueError) as error:  # noqa: PERF203 - the message names the row
+        except (KeyError, TypeError, ValueError) as error:
             message = f"row `{key}` of `{name}` does not have the form of that table"
             raise ValueError(message) from error
     return result

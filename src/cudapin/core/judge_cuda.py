@@ -46,9 +46,7 @@ def bound_packages(
     result = []
     for package in selection.packages:
         origin = index if package.index == "" and index is not None else package.index
-        belonging = belongs(
-            package.name, package.version, origin, facts, platform=platform, extra_rules=extra_rules
-        )
+        belonging = belongs(package.name, package.version, origin, facts, platform=platform, extra_rules=extra_rules)
         if belonging is not None:
             result.append(Bound(package=package, belonging=belonging))
     return tuple(_by_closure(item, result, selection) for item in result)
@@ -201,7 +199,7 @@ class _Judge:
         )
 
     def _unknown(self, item: Bound) -> Problem:
-        """Cannot judge; a warning where another package of the variant speaks for its CUDA, as torch for torchvision."""
+        """Say that it cannot be told; only warn where another package speaks for the variant, as torch for others."""
         spoken_for = any(other.belonging.kind != "unknown" and not other.is_toolkit_part for other in self.bound)
         return Problem(
             code=Code.CP305,
@@ -209,7 +207,8 @@ class _Judge:
             what=f"of which CUDA `{item.package.name}` in variant `{self.variant.name}` is cannot be told",
             where=self._where(item.package),
             why=item.belonging.evidence,
-            fix=f"lock it from an index of one CUDA, or name its pattern in `tool.cudapin.cuda-bound.{item.package.name}`",
+            fix="lock it from an index of one CUDA, or name its pattern in "
+            f"`tool.cudapin.cuda-bound.{item.package.name}`",
             variant=self.variant.name,
             package=item.package.name,
         )

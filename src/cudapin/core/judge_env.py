@@ -73,9 +73,7 @@ def build_requirements(
     return tuple(result)
 
 
-def _address(
-    package: LockedPackage, is_usable: Callable[[LockedFile], bool]
-) -> tuple[str | None, str | None]:
+def _address(package: LockedPackage, is_usable: Callable[[LockedFile], bool]) -> tuple[str | None, str | None]:
     wheels = [file for file in package.files if file.name.endswith(".whl") and is_usable(file)]
     for file in wheels or package.files:
         if file.url is not None and "://" in file.url and "sha256" in file.hashes:
@@ -99,9 +97,13 @@ def judge_build_environment(
         package = requirement.package
         found = installed.get(package.name)
         if found is None and not requirement.is_installable:
-            origin = f"`{package.index}`, without an address and a hash" if package.index else f"a {package.kind} source"
+            origin = (
+                f"`{package.index}`, without an address and a hash" if package.index else f"a {package.kind} source"
+            )
             why = f"it comes from {origin}, and cannot be asked of the default index"
-            problems.append(_absent(package, why, lock_path, f"install `{package.name}` and build with `--no-isolation`"))
+            problems.append(
+                _absent(package, why, lock_path, f"install `{package.name}` and build with `--no-isolation`")
+            )
         elif found is None:
             problems.append(_absent(package, "it is not installed", lock_path, fix))
         elif not _same_version(found.version, package.version or ""):
@@ -114,9 +116,7 @@ def judge_build_environment(
     return tuple(problems)
 
 
-def judge_surplus(
-    bound: tuple[Bound, ...], selection: Selection, variant: str, fix: str
-) -> tuple[Problem, ...]:
+def judge_surplus(bound: tuple[Bound, ...], selection: Selection, variant: str, fix: str) -> tuple[Problem, ...]:
     """Return a problem for each installed CUDA-bound package that the variant does not select."""
     return tuple(
         Problem(

@@ -150,9 +150,7 @@ class Lock(Protocol):
     def source(self) -> Source:
         """The file it was read from."""
 
-    def select(
-        self, request: Request, project: str | None = None, files_for: Callable[[str], bool] = ...
-    ) -> Selection:
+    def select(self, request: Request, project: str | None = None, files_for: Callable[[str], bool] = ...) -> Selection:
         """Return what the owning tool would install; raise LockError where that cannot be told.
 
         `project` is the normalised name of the project, for a lock of several. `files` may be left empty for

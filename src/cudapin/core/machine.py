@@ -56,7 +56,7 @@ def driver_key(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in version.split("."))
 
 
-def fits(  # noqa: PLR0917 - the question and what it is put to, in that order
+def fits(
     cuda: CudaVersion | None,
     arch: tuple[str, ...],
     driver_floor: str | None,

@@ -62,7 +62,7 @@ class Junction:
     parts: tuple[Marker, ...]
 
 
-Marker = Union[Clause, Junction]
+Marker = Union[Clause, Junction]  # noqa: UP007  # Python 3.10 evaluates it
 
 TRUE = Junction("and", ())
 FALSE = Junction("or", ())
@@ -110,7 +110,7 @@ _POSIX = frozenset({"linux", "darwin", "ios", "android"})
 
 @lru_cache(maxsize=4096)
 def parse_marker(text: str) -> Marker:
-    """Read a PEP 508 marker; raise MarkerError when it is none.
+    r"""Read a PEP 508 marker; raise MarkerError when it is none.
 
     >>> render_marker(parse_marker("python_version>='3.9' and (os.name == \\"nt\\" or extra=='GPU_x')"))
     "python_version >= '3.9' and (os_name == 'nt' or extra == 'gpu-x')"
@@ -299,7 +299,7 @@ def _index(items: list[tuple[str, ...]], item: tuple[str, ...]) -> int | None:
     return items.index(item) if item in items else None
 
 
-def _is_coherent(os_name: str | Release | bool, platform: str | Release | bool) -> bool:
+def _is_coherent(os_name: str | Release | bool, platform: str | Release | bool) -> bool:  # noqa: FBT001
     """Tell whether a system can have both; only pairs that uv knows to exclude each other count."""
     return not (os_name == "nt" and platform in _POSIX) and not (os_name == "posix" and platform == "win32")
 

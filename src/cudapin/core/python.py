@@ -100,7 +100,7 @@ def _clause_range(text: str) -> PythonRange | None:
         return None
     op, bound = match[1], _trim(release)
     if op == "~=":
-        if len(release) < 2:
+        if len(release) < 2:  # noqa: PLR2004
             return None
         return PythonRange(lower=bound, upper=(*release[:-2], release[-2] + 1))
     if match[2].strip().endswith(".*") and op in {"==", "==="}:

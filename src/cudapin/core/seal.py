@@ -118,9 +118,7 @@ def _inside(value: object) -> str | None:
 
 
 def _uv_object(inputs: UvInputs) -> dict[str, Any]:
-    members = [
-        _member_object(member) for member in inputs.members if member.directory != inputs.project
-    ]
+    members = [_member_object(member) for member in inputs.members if member.directory != inputs.project]
     own = [index for index, member in enumerate(inputs.members) if member.directory == inputs.project]
     return {
         "members": members,
@@ -149,9 +147,7 @@ def _judged(table: Mapping[str, Any]) -> dict[str, Any]:
 def _uv_inputs(document: Mapping[str, Any], own: Pyproject) -> UvInputs:
     members = [_member(member) for member in document["members"]]
     project = str(document["project"])
-    members.insert(
-        int(document["own"]), Pyproject(source=own.source, table=own.table, directory=project)
-    )
+    members.insert(int(document["own"]), Pyproject(source=own.source, table=own.table, directory=project))
     return UvInputs(
         members=tuple(members),
         settings=_table(document["settings"]),

@@ -57,8 +57,9 @@ def select_variant(
     auto: Callable[[tuple[Variant, ...]], tuple[Variant, str]],
     origin: str = "CUDAPIN_VARIANT",
 ) -> Choice | None:
-    """Return the variant asked for, else the first default that the target has; None if no variant is declared
-    (a request then speaks of another project of the same run).
+    """Return the variant asked for, else the first default that the target has; None if no variant is declared.
+
+    (A request then speaks of another project of the same run.)
 
     `auto` is asked for the best variant of this machine, and why. Raises ConfigError for an unknown name.
     """

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cudapin.core.config import spell_name
 from cudapin.core.names import normalise
+from cudapin.core.spelling import spell_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

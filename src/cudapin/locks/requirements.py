@@ -99,7 +99,7 @@ class RequirementsLock:
         self,
         request: Request,
         project: str | None = None,  # noqa: ARG002
-        files_for: Callable[[str], bool] = lambda name: True,  # noqa: ARG005
+        files_for: Callable[[str], bool] = lambda name: True,  # noqa: ARG002, ARG005
     ) -> Selection:
         """Return the entries whose marker holds; what to select is decided when the file is made."""
         chosen = [entry for entry in self.entries if holds(entry.marker, request.environment)]
@@ -287,9 +287,7 @@ def _header(text: str) -> Header | None:
 
 def _files(entry: Entry) -> tuple[LockedFile, ...]:
     """Return one file per hash: the format does not say which file a hash belongs to."""
-    return tuple(
-        LockedFile(name="", url=entry.url, hashes={algorithm: digest}) for algorithm, digest in entry.hashes
-    )
+    return tuple(LockedFile(name="", url=entry.url, hashes={algorithm: digest}) for algorithm, digest in entry.hashes)
 
 
 @lru_cache(maxsize=4096)

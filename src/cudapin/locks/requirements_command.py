@@ -33,14 +33,55 @@ _BUILD_DEPS = ("--build-deps-for", "--all-build-deps", "--only-build-deps")
 _SHORT_WITH_VALUE = re.compile(r"-([copifPCb])(.+)")
 _NESTED = re.compile(r"(-r|-c|--requirement|--constraint)(?:\s*=\s*|\s+|(?<=-[rc])(?=\S))(.+)")
 _OTHER_WITH_VALUE = frozenset(
-    (
-        "-o --output-file -p --python --python-version --python-platform --index-url -i --extra-index-url --index"
-        " --default-index --find-links -f --no-binary --only-binary --upgrade-package -P --exclude-newer --resolution"
-        " --prerelease --fork-strategy --index-strategy --keyring-provider --annotation-style --custom-compile-command"
-        " --unsafe-package --no-emit-package --resolver --cache-dir --pip-args --cert --client-cert --trusted-host"
-        " --config --torch-backend --link-mode --refresh-package --config-setting -C --allow-insecure-host --format"
-        " --build-constraint --build-constraints -b --exclude --excludes --newline"
-    ).split()
+    [
+        "-o",
+        "--output-file",
+        "-p",
+        "--python",
+        "--python-version",
+        "--python-platform",
+        "--index-url",
+        "-i",
+        "--extra-index-url",
+        "--index",
+        "--default-index",
+        "--find-links",
+        "-f",
+        "--no-binary",
+        "--only-binary",
+        "--upgrade-package",
+        "-P",
+        "--exclude-newer",
+        "--resolution",
+        "--prerelease",
+        "--fork-strategy",
+        "--index-strategy",
+        "--keyring-provider",
+        "--annotation-style",
+        "--custom-compile-command",
+        "--unsafe-package",
+        "--no-emit-package",
+        "--resolver",
+        "--cache-dir",
+        "--pip-args",
+        "--cert",
+        "--client-cert",
+        "--trusted-host",
+        "--config",
+        "--torch-backend",
+        "--link-mode",
+        "--refresh-package",
+        "--config-setting",
+        "-C",
+        "--allow-insecure-host",
+        "--format",
+        "--build-constraint",
+        "--build-constraints",
+        "-b",
+        "--exclude",
+        "--excludes",
+        "--newline",
+    ]
 )
 
 

@@ -196,16 +196,13 @@ def _group_requirements(judge: _Judge, pyproject: Pyproject, group: str) -> Iter
             judge.stale.append(_gone(judge, pyproject, "dependency-groups", name))
             continue
         items = groups[by_name[name]]
-        for item in items if isinstance(items, list) else []:
-            if isinstance(item, dict) and isinstance(item.get("include-group"), str):
-                todo.append(normalise(item["include-group"]))
+        tables = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        todo += [normalise(item["include-group"]) for item in tables if isinstance(item.get("include-group"), str)]
         yield from _listed(items, pyproject, "dependency-groups", by_name[name])
 
 
 def _listed(items: object, pyproject: Pyproject, *key: str) -> Iterator[_Wanted]:
-    where = Where(
-        path=pyproject.source.path, line=find_line(pyproject.source.text, *key), key=".".join(key)
-    )
+    where = Where(path=pyproject.source.path, line=find_line(pyproject.source.text, *key), key=".".join(key))
     for item in items if isinstance(items, list) else []:
         if isinstance(item, str):
             yield _Wanted(text=item, where=where)
@@ -221,15 +218,11 @@ def _file_requirements(
     for line, text, _ in read_logical_lines(source.text):
         if nested := included(text):
             limits = is_constraint or nested[0]
-            yield from _file_requirements(
-                judge, beside(path, nested[1]), read, is_constraint=limits, depth=depth + 1
-            )
+            yield from _file_requirements(judge, beside(path, nested[1]), read, is_constraint=limits, depth=depth + 1)
         elif text.startswith(("-e", ".", "/")):
             judge.unknown.append(_unjudged(judge, f"its input `{path}` holds the local directory `{text}`"))
         elif not text.startswith("-"):
-            yield _Wanted(
-                text=text.split(" --", 1)[0], where=Where(path=path, line=line), is_constraint=is_constraint
-            )
+            yield _Wanted(text=text.split(" --", 1)[0], where=Where(path=path, line=line), is_constraint=is_constraint)
 
 
 def _check_wanted(judge: _Judge, item: _Wanted) -> None:

@@ -87,7 +87,7 @@ class UvLock:
         self,
         request: Request,
         project: str | None = None,
-        files_for: Callable[[str], bool] = lambda name: True,
+        files_for: Callable[[str], bool] = lambda name: True,  # noqa: ARG005
     ) -> Selection:
         """Return what `uv export --frozen` would give for the project in the requested environment.
 
@@ -118,7 +118,7 @@ def parse_uv_lock(source: Source) -> UvLock:
         )
     check_shape(source, table, lines)
     packages = []
-    for item, line in zip(table.get("package", ()), lines):
+    for item, line in zip(table.get("package", ()), lines, strict=False):
         try:
             packages.append(read_package(item, line))
         except ValueError as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cudapin.locks.uv_project import UnjudgeableError, normalise_name
+from cudapin.core.names import normalise
+from cudapin.locks.uv_project import UnjudgeableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -61,10 +62,10 @@ def _declared(project: UvProject) -> Iterator[ConflictSet]:
 
 
 def _item(table: Mapping[str, Any], default_package: str) -> ConflictItem:
-    package = normalise_name(str(table.get("package", default_package)))
+    package = normalise(str(table.get("package", default_package)))
     for kind in ("extra", "group"):
         if kind in table:
-            return (package, kind, normalise_name(str(table[kind])))
+            return (package, kind, normalise(str(table[kind])))
     return (package, "project", "")
 
 

@@ -140,7 +140,7 @@ def _judge_indexes(report: Report, workspace: UvWorkspace, inputs: UvInputs, nam
     for address, packages in by_address.items():
         where = Where(path=report.lock.source.path, line=packages[0].line, key="package.source")
         names = ", ".join(f"`{package.name}`" for package in packages[:3])
-        more = f" and {len(packages) - 3} more" if len(packages) > 3 else ""
+        more = f" and {len(packages) - 3} more" if len(packages) > 3 else ""  # noqa: PLR2004
         report.stale(
             "an index that it uses is not configured",
             "only configured indexes",

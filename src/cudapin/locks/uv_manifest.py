@@ -8,9 +8,10 @@ from cudapin.core.markers import (
     are_equivalent,
     parse_marker,
 )
+from cudapin.core.names import normalise
 from cudapin.core.specifiers import has_same_clauses, is_same_specifier
 from cudapin.locks.uv_package import read_requirement
-from cudapin.locks.uv_project import Declared, UnjudgeableError, normalise_name
+from cudapin.locks.uv_project import Declared, UnjudgeableError
 from cudapin.locks.uv_requires import differing_names, lower_requirement, render_requirement
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def judge_environments(report: Report, workspace: UvWorkspace, python: PythonRan
         wanted = [value] if isinstance(value, str) else workspace.root.strings("tool", "uv", setting)
         found: list[str] = report.lock.header.get(key, [])
         same = len(wanted) == len(found) and all(
-            are_equivalent(parse_marker(ours), parse_marker(theirs), python) for ours, theirs in zip(wanted, found)
+            are_equivalent(parse_marker(ours), parse_marker(theirs), python)
+            for ours, theirs in zip(wanted, found, strict=True)
         )
         if not same:
             ours, theirs = (", ".join(f"`{text}`" for text in side) or "none" for side in (wanted, found))
@@ -47,7 +49,7 @@ def judge_manifest(report: Report, workspace: UvWorkspace, python: PythonRange) 
         ("constraints", "constraint-dependencies", True),
         ("build-constraints", "build-constraint-dependencies", False),
     ):
-        wanted = _lower_all(root.strings("tool", "uv", setting), setting, workspace, python)
+        wanted = _lower_all(root.strings("tool", "uv", setting), setting, workspace)
         found = [read_requirement(item) for item in manifest.get(key, ())]
         _judge_list(report, key, setting, workspace, python, wanted, found, locked if needs_package else None)
     _judge_overrides(report, workspace, python, locked, manifest.get("overrides", []))
@@ -64,12 +66,10 @@ def _judge_members(report: Report, workspace: UvWorkspace, found: Sequence[str])
         report.stale("the workspace has other members", ours, theirs, report.in_lock("manifest", "members"))
 
 
-def _lower_all(texts: Iterable[str], setting: str, workspace: UvWorkspace, python: PythonRange) -> list[UvRequirement]:
+def _lower_all(texts: Iterable[str], setting: str, workspace: UvWorkspace) -> list[UvRequirement]:
     key = ("tool", "uv", setting)
     return [
-        found
-        for text in texts
-        for found in lower_requirement(Declared(text=text, key=key), workspace.root, workspace, python)
+        found for text in texts for found in lower_requirement(Declared(text=text, key=key), workspace.root, workspace)
     ]
 
 
@@ -107,7 +107,7 @@ def _judge_overrides(
     wanted: dict[str, list[UvRequirement]] = {}
     for item in items:
         scope, texts = _override_scope(item)
-        wanted.setdefault(scope, []).extend(_lower_all(texts, setting, workspace, python))
+        wanted.setdefault(scope, []).extend(_lower_all(texts, setting, workspace))
     found: dict[str, list[UvRequirement]] = {}
     for table in recorded:
         scope = _scope_name(table["package"]) if "package" in table else ""
@@ -133,14 +133,14 @@ def _override_scope(item: object) -> tuple[str, list[str]]:
 
 def _scope_name(package: object) -> str:
     if isinstance(package, dict) and isinstance(package.get("name"), str):
-        return f"{normalise_name(package['name'])} {package.get('version', '')}".strip()
+        return f"{normalise(package['name'])} {package.get('version', '')}".strip()
     raise UnjudgeableError("it holds an entry of an unknown form", "tool", "uv", "override-dependencies")
 
 
 def _judge_excludes(report: Report, root: UvProject, locked: set[str], recorded: list[object]) -> None:
     setting = "exclude-dependencies"
     wanted, found = (
-        {normalise_name(item) if isinstance(item, str) else repr(item) for item in side}
+        {normalise(item) if isinstance(item, str) else repr(item) for item in side}
         for side in (root.get(list, "tool", "uv", setting) or [], recorded)
     )
     for name in sorted(wanted ^ found):
@@ -157,7 +157,7 @@ def _judge_root_groups(
     root = workspace.root
     for group in sorted(root.groups.keys() | recorded.keys()):
         declared = root.groups.get(group, ())
-        wanted = [found for item in declared for found in lower_requirement(item, root, workspace, python)]
+        wanted = [found for item in declared for found in lower_requirement(item, root, workspace)]
         found = [read_requirement(item) for item in recorded.get(group, ())]
         for name, sides in differing_names(wanted, found, workspace.members, python).items():
             where = report.in_project(root, "dependency-groups", group)

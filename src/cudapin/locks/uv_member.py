@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cudapin.core.markers import FALSE, TRUE, assign_extras, conjunction, is_possible, parse_marker
+from cudapin.core.names import normalise
 from cudapin.core.specifiers import has_same_clauses
 from cudapin.errors import Code, Where
 from cudapin.locks.uv_manifest import render_side
-from cudapin.locks.uv_project import UnjudgeableError, normalise_name
+from cudapin.locks.uv_project import UnjudgeableError
 from cudapin.locks.uv_requires import differing_names, lower_requirement, parse_requirement
 
 if TYPE_CHECKING:
@@ -86,9 +87,7 @@ class MemberJudge:
 
     def _lower(self, declared: Iterable[Declared]) -> list[UvRequirement]:
         found = [
-            requirement
-            for item in declared
-            for requirement in lower_requirement(item, self.project, self.workspace, self.python)
+            requirement for item in declared for requirement in lower_requirement(item, self.project, self.workspace)
         ]
         self.index_urls |= {item.source[1] for item in found if item.source and item.source[0] == "index"}
         return found
@@ -119,7 +118,7 @@ class MemberJudge:
 
     def _find_key(self, name: str, group: str) -> tuple[str, ...] | None:
         declared = self.project.groups.get(group, ()) if group else self.project.dependencies()
-        return next((item.key for item in declared if normalise_name(parse_requirement(item).name) == name), None)
+        return next((item.key for item in declared if normalise(parse_requirement(item).name) == name), None)
 
     def _judge_extras(self) -> None:
         wanted, found = self.project.extras, self.entry.metadata.provides_extras
@@ -148,7 +147,7 @@ class MemberJudge:
         value = self.project.get(object, *key)
         wanted: str | frozenset[str] = frozenset({"dev"})
         if value is not None:
-            wanted = value if isinstance(value, str) else frozenset(map(normalise_name, self.project.strings(*key)))
+            wanted = value if isinstance(value, str) else frozenset(map(normalise, self.project.strings(*key)))
         found = self.entry.default_groups
         if wanted != found:
             ours, theirs = (f"`{value}`" if isinstance(value, str) else _names(value) for value in (wanted, found))
@@ -182,7 +181,7 @@ class MemberJudge:
 
     def _judge_specifier(self, declared: Declared, edges: Sequence[UvEdge], skipped: set[str]) -> None:
         requirement = parse_requirement(declared)
-        name = normalise_name(requirement.name)
+        name = normalise(requirement.name)
         if not requirement.specifier or name in skipped:
             return
         marker = parse_marker(str(requirement.marker)) if requirement.marker else TRUE
@@ -222,7 +221,7 @@ def _flatten(requirements: Sequence[UvRequirement], project: str) -> list[UvRequ
         for extra in own.extras:
             for item in requirements:
                 inner = assign_extras(item.marker, frozenset({extra}))
-                if inner != item.marker and inner != FALSE:
+                if inner not in (item.marker, FALSE):
                     combined = replace(item, marker=conjunction(inner, own.marker))
                     (queue if item.name == project else flat).append(combined)
     return flat

@@ -46,7 +46,7 @@ class Newer:
     latest: datetime | None = None
 
 
-def parse_newer(value: object) -> Newer | None:
+def parse_newer(value: object) -> Newer | None:  # noqa: PLR0911
     """Return what a setting means, None when that cannot be told."""
     if value is False:
         return Newer(text="false")

@@ -6,11 +6,11 @@ UnjudgeableError: then nobody can tell without uv whether the lock is fresh.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cudapin.core.names import normalise
 from cudapin.core.python import parse_python_range
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cudapin.core.lock import Pyproject, UvInputs
 
-__all__ = ["Declared", "UnjudgeableError", "UvProject", "UvWorkspace", "normalise_name"]
+__all__ = ["Declared", "UnjudgeableError", "UvProject", "UvWorkspace"]
 
 T = TypeVar("T")
 
@@ -29,11 +29,6 @@ class UnjudgeableError(ValueError):
     def __init__(self, why: str, *key: str) -> None:
         super().__init__(why)
         self.key = key
-
-
-def normalise_name(name: str) -> str:
-    """Return the name of a project, extra or group in its normalised form (PEP 503, PEP 685, PEP 735)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +77,7 @@ class UvProject:
     def name(self) -> str | None:
         """The normalised name, None for a workspace root that is no project."""
         name = self.get(str, "project", "name")
-        return None if name is None else normalise_name(name)
+        return None if name is None else normalise(name)
 
     @cached_property
     def dynamic(self) -> frozenset[str]:
@@ -97,7 +92,7 @@ class UvProject:
             items = value if isinstance(value, list) else [value]
             if not all(isinstance(item, dict) for item in items):
                 raise UnjudgeableError("it is not a table", "tool", "uv", "sources", name)
-            found[normalise_name(name)] = tuple(items)
+            found[normalise(name)] = tuple(items)
         return found
 
     def is_package(self, *, is_required: bool) -> bool:
@@ -112,12 +107,12 @@ class UvProject:
         for extra in self.get(dict, "project", "optional-dependencies") or {}:
             key = ("project", "optional-dependencies", extra)
             for text in self.strings(*key):
-                yield Declared(text=text, key=key, extra=normalise_name(extra))
+                yield Declared(text=text, key=key, extra=normalise(extra))
 
     @cached_property
     def extras(self) -> frozenset[str]:
         """The normalised names of the extras."""
-        return frozenset(map(normalise_name, self.get(dict, "project", "optional-dependencies") or {}))
+        return frozenset(map(normalise, self.get(dict, "project", "optional-dependencies") or {}))
 
     @cached_property
     def groups(self) -> Mapping[str, tuple[Declared, ...]]:
@@ -137,13 +132,13 @@ class UvProject:
     @cached_property
     def _raw_groups(self) -> Mapping[str, str]:
         """Normalised names of the groups to their names as written."""
-        return {normalise_name(name): name for name in self.get(dict, "dependency-groups") or {}}
+        return {normalise(name): name for name in self.get(dict, "dependency-groups") or {}}
 
     def includes(self, group: str) -> list[str]:
         """Return the groups that a group includes directly."""
         items = self.get(list, "dependency-groups", self._raw_groups.get(group, group)) or []
         return [
-            normalise_name(item["include-group"])
+            normalise(item["include-group"])
             for item in items
             if isinstance(item, dict) and isinstance(item.get("include-group"), str)
         ]
@@ -157,7 +152,7 @@ class UvProject:
             if isinstance(item, str):
                 found: Iterator[Declared] = iter((Declared(text=item, key=key),))
             elif isinstance(item, dict) and isinstance(item.get("include-group"), str):
-                found = self._flatten(normalise_name(item["include-group"]), (*parents, group))
+                found = self._flatten(normalise(item["include-group"]), (*parents, group))
             else:
                 raise UnjudgeableError("it holds something that is neither a requirement nor an include", *key)
             for declared in found:
@@ -167,7 +162,7 @@ class UvProject:
     def group_python(self, group: str) -> str | None:
         """Return `tool.uv.dependency-groups.<group>.requires-python`."""
         for name in self.get(dict, "tool", "uv", "dependency-groups") or {}:
-            if normalise_name(name) == group:
+            if normalise(name) == group:
                 return self.get(str, "tool", "uv", "dependency-groups", name, "requires-python")
         return None
 

@@ -22,10 +22,11 @@ from cudapin.core.markers import (
     parse_marker,
     render_marker,
 )
+from cudapin.core.names import normalise
 from cudapin.core.python import parse_python_range
 from cudapin.core.specifiers import is_same_specifier
 from cudapin.locks.uv_model import UvRequirement
-from cudapin.locks.uv_project import Declared, UnjudgeableError, normalise_name
+from cudapin.locks.uv_project import Declared, UnjudgeableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -69,16 +70,14 @@ def specifier_text(requirement: str) -> str:
     return match[1].strip() if match else ""
 
 
-def lower_requirement(
-    declared: Declared, project: UvProject, workspace: UvWorkspace, python: PythonRange
-) -> Iterator[UvRequirement]:
+def lower_requirement(declared: Declared, project: UvProject, workspace: UvWorkspace) -> Iterator[UvRequirement]:
     """Yield what uv makes of a declared requirement of a project, sources applied."""
     requirement = parse_requirement(declared)
-    name = normalise_name(requirement.name)
+    name = normalise(requirement.name)
     marker = _declared_marker(declared, requirement)
     plain = UvRequirement(
         name=name,
-        extras=frozenset(map(normalise_name, requirement.extras)),
+        extras=frozenset(map(normalise, requirement.extras)),
         specifier=specifier_text(declared.text) if requirement.specifier else "",
         marker=marker,
         source=None if requirement.url is None else _url_source(requirement.url, declared),
@@ -96,7 +95,7 @@ def lower_requirement(
         yield _replace(plain, marker=rest)
 
 
-def _replace(requirement: UvRequirement, **changes: Any) -> UvRequirement:
+def _replace(requirement: UvRequirement, **changes: Any) -> UvRequirement:  # noqa: ANN401
     from dataclasses import replace
 
     return replace(requirement, **changes)
@@ -133,7 +132,7 @@ def _find_sources(
 
 def _applies(source: Mapping[str, Any], declared: Declared) -> bool:
     return all(
-        scope is None or (isinstance(scope, str) and normalise_name(scope) == actual)
+        scope is None or (isinstance(scope, str) and normalise(scope) == actual)
         for scope, actual in ((source.get("extra"), declared.extra), (source.get("group"), declared.group))
     )
 
@@ -149,7 +148,7 @@ def _with_source(
     if "index" in source:
         conflict = None
         if "extra" in source or "group" in source:
-            extra, group = (normalise_name(str(source.get(key) or "")) for key in ("extra", "group"))
+            extra, group = (normalise(str(source.get(key) or "")) for key in ("extra", "group"))
             conflict = (project.name or "", extra, "" if extra else group)
         address = _index_url(str(source["index"]), plain.name, project, workspace)
         return _replace(plain, marker=marker, source=("index", address), conflict=conflict)

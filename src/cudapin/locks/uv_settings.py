@@ -6,9 +6,10 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 
 from cudapin.core.index import is_default_index, strip_credentials
+from cudapin.core.names import normalise
 from cudapin.core.specifiers import canonical_specifier
 from cudapin.locks.uv_newer import is_satisfied, parse_newer, read_locked_newer
-from cudapin.locks.uv_project import UnjudgeableError, normalise_name
+from cudapin.locks.uv_project import UnjudgeableError
 from cudapin.locks.uv_requires import specifier_text
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def compare_options(lock: UvLock, settings: Mapping[str, Any]) -> Iterator[Findi
             default = min(defaults)
             yield (f"options.{key}", f"`{setting} = {wanted or default}`", f"`{found or default}`")
     wanted_map, found_map = settings.get("prerelease-package") or {}, options.get("prerelease-package", {})
-    if {normalise_name(name): mode for name, mode in _items(wanted_map)} != found_map:
+    if {normalise(name): mode for name, mode in _items(wanted_map)} != found_map:
         yield ("options.prerelease-package", f"`{_show(wanted_map)}`", f"`{_show(found_map)}`")
 
 
@@ -69,7 +70,7 @@ def compare_newer(lock: UvLock, settings: Mapping[str, Any]) -> Iterator[Finding
     wanted = {f"options.{_NEWER}": settings.get(_NEWER)}
     key = f"{_NEWER}-package"
     locked |= {f"options.{key}.{name}": (value, None) for name, value in options.get(key, {}).items()}
-    wanted |= {f"options.{key}.{normalise_name(name)}": value for name, value in _items(settings.get(key))}
+    wanted |= {f"options.{key}.{normalise(name)}": value for name, value in _items(settings.get(key))}
     for path in sorted(locked.keys() | wanted.keys()):
         finding = _compare_limit(path, wanted.get(path), *locked.get(path, (None, None)))
         if finding is not None and not (path == f"options.{_NEWER}" and wanted[path] is None):
@@ -173,11 +174,11 @@ def _static_entry(table: Mapping[str, Any]) -> tuple[object, ...]:
 
     try:
         requires = tuple(_static_requirement(text) for text in table.get("requires-dist", ()))
-        extras = tuple(normalise_name(extra) for extra in table.get("provides-extras", ()))
+        extras = tuple(normalise(extra) for extra in table.get("provides-extras", ()))
     except (InvalidRequirement, TypeError) as error:
         raise UnjudgeableError(str(error), "tool", "uv", "dependency-metadata") from error
     return (
-        normalise_name(str(table["name"])),
+        normalise(str(table["name"])),
         canonicalize_version(str(table.get("version", ""))),
         requires,
         canonical_specifier(str(table.get("requires-python", ""))),
@@ -190,8 +191,8 @@ def _static_requirement(text: str) -> tuple[object, ...]:
 
     requirement = Requirement(text)
     return (
-        normalise_name(requirement.name),
-        tuple(sorted(map(normalise_name, requirement.extras))),
+        normalise(requirement.name),
+        tuple(sorted(map(normalise, requirement.extras))),
         canonical_specifier(specifier_text(text) if requirement.specifier else ""),
         requirement.url,
         str(requirement.marker),

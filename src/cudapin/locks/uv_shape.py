@@ -25,7 +25,7 @@ class _Map:
         self.item = item
 
 
-_SOURCE = {key: str for key in ("registry", "git", "url", "path", "directory", "editable", "virtual", "subdirectory")}
+_SOURCE = dict.fromkeys(("registry", "git", "url", "path", "directory", "editable", "virtual", "subdirectory"), str)
 _EDGES = [{"name!": str, "version": str, "source": _SOURCE, "marker": str, "extra": [str]}]
 _REQUIREMENT: dict[str, object] = {
     "name!": str,
@@ -109,7 +109,7 @@ def check_shape(source: Source, table: Mapping[str, Any], lines: tuple[int | Non
         _check(packages, list)
     except _Mismatch as error:
         raise _lock_error(source, error, None) from None
-    for package, line in zip(packages, lines):
+    for package, line in zip(packages, lines, strict=False):
         try:
             _check(package, _PACKAGE)
         except _Mismatch as error:
@@ -127,7 +127,7 @@ def _lock_error(source: Source, error: _Mismatch, line: int | None) -> Exception
     return lock_error(source, f"has a value of the wrong type at `{key}`", why, line=line, key=key)
 
 
-def _check(value: object, shape: Any) -> None:
+def _check(value: object, shape: Any) -> None:  # noqa: ANN401
     if isinstance(shape, type):
         if type(value) is not shape:
             raise _Mismatch(_TYPE_NAMES.get(shape, "an array"), value)
@@ -170,7 +170,7 @@ def _check_any(value: object, shapes: tuple[Any, ...]) -> None:
     raise _Mismatch(" or ".join(wanted), value)
 
 
-def _check_at(key: str, value: object, shape: Any) -> None:
+def _check_at(key: str, value: object, shape: Any) -> None:  # noqa: ANN401
     try:
         _check(value, shape)
     except _Mismatch as error:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from cudapin.core.config import Config, CudaBound, Variant, Waiver, for_environment, spell_name
+from cudapin.core.config import Config, CudaBound, Variant, Waiver, for_environment
 from cudapin.core.cuda import CudaVersion
+from cudapin.core.spelling import spell_name
 from cudapin.core.verdict import render_problems
 from cudapin.errors import Code, ConfigError
 from unit.support import LINUX, MACOS, config_of

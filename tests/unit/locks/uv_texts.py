@@ -4,7 +4,7 @@ from __future__ import annotations
 
 HASH = "sha256:" + "0123456789abcdef" * 4
 
-LOCK = f'''version = 1
+LOCK = f"""version = 1
 revision = 3
 requires-python = ">=3.10"
 resolution-markers = [
@@ -102,7 +102,7 @@ dependencies = [
 wheels = [
     {{ url = "https://files.example/torch-2.9.0%2Bcu128-py3-none-any.whl", hash = "{HASH}", upload-time = "2025-10-01T00:00:00Z" }},
 ]
-'''
+"""
 
 PYPROJECT = """[project]
 name = "demo"
