@@ -1,7 +1,8 @@
 """What cudapin costs a build, beside plain hatchling in the same run: `python tests/benchmarks/bench_build.py`.
 
-Three copies of one project are built in turn, with isolation by `uv build` and without it by the backend alone:
-plain hatchling, cudapin with a small uv.lock, cudapin with one of 1.5 MB. Targets: at most 1.15 times plain with the
+First `cudart-probe`, variant cu126, beside the same project without cudapin: its CUDA wheels named by hand, the
+toolkit put together before. Then a project of one empty module, as plain hatchling builds it, with cudapin and a small
+uv.lock, and with one of 1.5 MB; this is the least that a build can be. Targets: at most 1.15 times plain with the
 small lock, and at most 60 ms more with the large one.
 """
 
@@ -10,6 +11,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -86,12 +89,22 @@ def time_once(command: list[str], directory: Path, environ: dict[str, str]) -> f
     return time.perf_counter() - start
 
 
-def compare(title: str, command: list[str], projects: dict[str, Path], environ: dict[str, str], rounds: int) -> None:
-    """Build each project in turn, `rounds` times, and print medians and ratios to the first."""
+def compare(
+    title: str,
+    command: list[str],
+    projects: dict[str, Path],
+    environ: dict[str, str],
+    rounds: int,
+    more: dict[str, dict[str, str]] | None = None,
+) -> None:
+    """Build each project in turn, `rounds` times, and print medians and ratios to the first.
+
+    `more` are further environment variables of one project.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in projects}
     for number in range(rounds + 1):
         for name, project in projects.items():
-            taken = time_once(command, project, environ)
+            taken = time_once(command, project, {**environ, **(more or {}).get(name, {})})
             if number:  # the first round warms caches
                 seconds[name].append(taken)
     print(f"\n{title} ({rounds} rounds, medians)")
@@ -101,8 +114,28 @@ def compare(title: str, command: list[str], projects: dict[str, Path], environ: 
         print(f"  {name:<18} {median * 1000:8.1f} ms   x{median / base:.3f}   {(median - base) * 1000:+7.1f} ms")
 
 
+def make_probes(folder: Path, environ: dict[str, str]) -> tuple[dict[str, Path], Path]:
+    """Copy `cudart-probe` with and without cudapin; also return a toolkit for the latter."""
+    probe = REPOSITORY / "example-projects" / "cudart-probe"
+    gated, plain, parts, toolkit = (folder / name for name in ("gated", "by-hand", "parts", "toolkit"))
+    shutil.copytree(probe, gated)
+    shutil.copytree(probe, plain)
+    locked = re.findall(r"^(\S+==\S+)", (probe / "locks" / "cu126.txt").read_text(), re.MULTILINE)
+    names = ", ".join(f'"{name}"' for name in ("hatchling", "setuptools", *locked))
+    text = (plain / "pyproject.toml").read_text()
+    text = re.sub(r"^requires = .*$", f"requires = [{names}]", text, flags=re.MULTILINE)
+    text = re.sub(r"^\[tool\.hatch\.\w+\.hooks\.cudapin\].*$", "", text, flags=re.MULTILINE)
+    (plain / "pyproject.toml").write_text(text)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(parts), *locked]
+    subprocess.run(pip, check=True, env=environ)
+    for part in (parts / "nvidia").iterdir():
+        if part.is_dir():
+            shutil.copytree(part, toolkit, dirs_exist_ok=True)
+    return {"plain hatchling": plain, "cudapin": gated}, toolkit
+
+
 def main() -> None:
-    """Run both comparisons."""
+    """Run the comparisons."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
@@ -111,7 +144,14 @@ def main() -> None:
         wheels = folder / "wheels"
         pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(wheels), str(REPOSITORY)]
         subprocess.run(pip, check=True)
-        environ = {**os.environ, "UV_FIND_LINKS": str(wheels), "PYTHONDONTWRITEBYTECODE": ""}
+        links = f"{os.environ.get('PIP_FIND_LINKS', '')} {wheels}"
+        environ = {**os.environ, "UV_FIND_LINKS": str(wheels), "PIP_FIND_LINKS": links, "CUDAPIN_VARIANT": "cu126"}
+        probes, toolkit = make_probes(folder, environ)
+        by_hand = {"CUDA_HOME": str(toolkit), "CUDAPIN_CUDA_VERSION": "12.6"}
+        for tool, short in ((["uv", "build", "-o", "dist"], "uv build"), (["build"], "python -m build")):
+            command = [sys.executable, "-m", *tool, "--wheel"]
+            title = f"cudart-probe cu126, {short} --wheel, isolated"
+            compare(title, command, probes, environ, max(3, rounds // 2), {"plain hatchling": by_hand})
         projects = {
             "plain hatchling": make_project(folder / "plain"),
             "small lock": make_project(folder / "small", packages=25, wheels=4),
@@ -126,8 +166,8 @@ def main() -> None:
             "python -m build --wheel, isolated",
             [sys.executable, "-m", "build", "--wheel"],
             projects,
-            {**environ, "PIP_FIND_LINKS": f"{os.environ.get('PIP_FIND_LINKS', '')} {wheels}"},
-            max(3, rounds // 5),
+            environ,
+            max(3, rounds // 3),
         )
         compare("the backend alone", [sys.executable, "-c", backend], projects, environ, rounds)
 

@@ -10,18 +10,21 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
-from importlib.metadata import distributions
+from dataclasses import dataclass
+from importlib.metadata import Distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cudapin.core.judge_env import Installed
+from cudapin.core.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from importlib.metadata import Distribution
 
 __all__ = [
+    "Found",
     "compiler_version",
     "find_changed_file",
     "find_distributions",
@@ -35,23 +38,36 @@ _CHUNK = 1 << 20
 _PARTS = ("include", "lib", "lib64", "bin", "nvvm")
 
 
-def find_distributions() -> dict[str, Distribution]:
-    """Return what is installed for the running interpreter, by normalised name; the first on the path counts."""
-    from packaging.utils import canonicalize_name
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An installed distribution and its version, as the name of its `.dist-info` folder says it."""
 
-    found: dict[str, Distribution] = {}
-    for distribution in distributions():
-        if name := distribution.metadata["Name"]:
-            found.setdefault(canonicalize_name(name), distribution)
+    version: str
+    distribution: Distribution
+
+
+def find_distributions() -> dict[str, Found]:
+    """Return what is installed for the running interpreter, by normalised name; the first on the path counts.
+
+    The names of the folders tell; to read the metadata of everything would cost more than all other checks.
+    """
+    found: dict[str, Found] = {}
+    for folder in map(Path, dict.fromkeys(sys.path)):
+        try:
+            names = sorted(os.listdir(folder or "."))  # noqa: PTH208
+        except OSError:
+            continue
+        for info in names:
+            name, dash, version = info.removesuffix(".dist-info").rpartition("-")
+            if dash and info.endswith(".dist-info"):
+                found.setdefault(normalise(name), Found(version=version, distribution=Distribution.at(folder / info)))
     return found
 
 
 def read_installed(distribution: Distribution) -> Installed:
     """Return the name, version and origin of an installed distribution."""
-    from packaging.utils import canonicalize_name
-
     url, url_hash = _direct_url(distribution)
-    name = canonicalize_name(distribution.metadata["Name"])
+    name = normalise(distribution.metadata["Name"])
     return Installed(name=name, version=distribution.version, url=url, url_hash=url_hash)
 
 
@@ -105,23 +121,26 @@ def join_toolkit(packages: Iterable[Distribution]) -> Path | None:
     """
     roots: dict[Path, list[str]] = {}
     for package in packages:
+        site = Path(str(package.locate_file("")))
         for path in _recorded(package):
-            parts = path.split("/")
-            if len(parts) > 3 and parts[0] == "nvidia" and parts[2] in _PARTS:  # noqa: PLR2004
-                root = Path(str(package.locate_file("/".join(parts[:2]))))
-                roots.setdefault(root, []).append("/".join(parts[2:]))
+            top, _, rest = path.partition("/")
+            part, _, inside = rest.partition("/")
+            if top == "nvidia" and inside.partition("/")[0] in _PARTS and "/" in inside:
+                roots.setdefault(site / top / part, []).append(inside)
     if not any(path.startswith("include/") for paths in roots.values() for path in paths):
         return None
     if len(roots) == 1 and next(iter(roots)).name.startswith("cu1"):
         return next(iter(roots))
-    joined = Path(tempfile.mkdtemp(prefix="cudapin-toolkit-"))
+    joined = tempfile.mkdtemp(prefix="cudapin-toolkit-")
+    targets: dict[str, str] = {}
     for root in sorted(roots):
         for path in roots[root]:
-            link = joined / path
-            link.parent.mkdir(parents=True, exist_ok=True)
-            if not os.path.lexists(link):
-                link.symlink_to(root / path)
-    return joined
+            targets.setdefault(path, f"{root}/{path}")
+    for directory in sorted({path.rpartition("/")[0] for path in targets}):
+        os.makedirs(f"{joined}/{directory}", exist_ok=True)  # noqa: PTH103  # os is 10 times faster than pathlib here
+    for path, target in targets.items():
+        os.symlink(target, f"{joined}/{path}")  # noqa: PTH211
+    return Path(joined)
 
 
 def _recorded(package: Distribution) -> list[str]:

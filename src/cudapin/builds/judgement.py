@@ -120,18 +120,18 @@ def _environment_problems(gate: Gate, variant: Variant, path: str, *, compiled: 
 
     distributions = find_distributions()
     installed = {
-        requirement.package.name: read_installed(distributions[requirement.package.name])
+        requirement.package.name: read_installed(distributions[requirement.package.name].distribution)
         for requirement in requirements
         if requirement.package.name in distributions
     }
     fix = _environment_fix(gate)
     problems = judge_build_environment(
-        requirements, installed, path, fix, lambda name: find_changed_file(distributions[name])
+        requirements, installed, path, fix, lambda name: find_changed_file(distributions[name].distribution)
     )
     if compiled:
         from cudapin.adapters.toolchain import judge_toolchain
 
-        versions = {name: distribution.version for name, distribution in distributions.items()}
+        versions = {name: found.version for name, found in distributions.items()}
         problems += _surplus_problems(gate, variant, versions, fix)
         problems += judge_toolchain(variant, gate.environ, gate.project.root)
     return problems

@@ -118,7 +118,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
             if requirements and choice.variant.cuda:
                 installed = find_distributions()
                 names = [item.package.name for item in requirements if item.package.name in installed]
-                toolkit = join_toolkit(installed[name] for name in names)
+                toolkit = join_toolkit(installed[name].distribution for name in names)
             if toolkit is not None:
                 export_toolkit(toolkit, temporary=toolkit.name.startswith("cudapin-toolkit-"))
         export_flags(Path(self.root), toolkit)

@@ -228,4 +228,16 @@ def test_compiler_version(tmp_path: Path) -> None:
 
 
 def test_this_environment() -> None:
-    assert "pytest" in find_distributions()
+    found = find_distributions()["pytest"]
+    assert found.version == pytest.__version__ == found.distribution.version
+
+
+def test_the_first_of_a_name_on_the_path_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder, version in (("a", "1.0"), ("b", "2.0+cu126")):
+        (tmp_path / folder / f"My_Pkg-{version}.dist-info").mkdir(parents=True)
+        (tmp_path / folder / f"only_{folder}-{version}.dist-info").mkdir()
+        (tmp_path / folder / "broken.dist-info").mkdir()
+        (tmp_path / folder / "my_pkg").mkdir()
+    monkeypatch.setattr("sys.path", [str(tmp_path / name) for name in ("a", "b", "missing")])
+    found = {name: item.version for name, item in find_distributions().items()}
+    assert found == {"my-pkg": "1.0", "only-a": "1.0", "only-b": "2.0+cu126"}
