@@ -272,7 +272,7 @@ PAIRS = [
             error[CP202]: there is no lock file `lock/cu126.txt`
               --> lock/cu126.txt
               why: wanted a lock file to build from, found none
-              fix: uv pip compile pyproject.toml --universal --generate-hashes -o lock/cu126.txt
+              fix: uv pip compile pyproject.toml --group cu126 --universal --generate-hashes -o lock/cu126.txt
             """,
     ),
     Pair(
