@@ -6,6 +6,8 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from cudapin.cli.main import main
 from cudapin.core.config import parse_config
 from cudapin.core.lock import Source
@@ -58,7 +60,5 @@ def test_every_command_exists() -> None:
     commands = re.findall(r"^\| `cudapin ([a-z ]+?)(?: \[|`)", section, re.MULTILINE)
     assert commands == ["check", "lock check", "lock show"]
     for command in commands:
-        try:
+        with pytest.raises(SystemExit, match="^0$"):
             main([*command.split(), "--help"])
-        except SystemExit as stopped:
-            assert stopped.code == 0
