@@ -60,5 +60,5 @@ def test_every_command_exists() -> None:
     commands = re.findall(r"^\| `cudapin ([a-z ]+?)(?: \[|`)", section, re.MULTILINE)
     assert commands == ["check", "lock check", "lock show"]
     for command in commands:
-        with pytest.raises(SystemExit, match="^0$"):
+        with pytest.raises(SystemExit, match=r"^0$"):
             main([*command.split(), "--help"])
