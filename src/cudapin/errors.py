@@ -59,7 +59,7 @@ class Code(enum.Enum):
     CP305 = "the CUDA of a locked package cannot be told"
     CP306 = "a locked CUDA package carries no hash"
     CP307 = "packages of another CUDA major beside the variant's own"
-    CP308 = "what a variant selects from its lock cannot be told"
+    CP308 = "a CUDA variant selects no package of a CUDA"
     CP401 = "the build environment does not hold a locked build requirement"
     CP402 = "an installed build requirement is not the locked one, or was changed"
     CP403 = "the build environment holds a CUDA package that the variant does not select"

@@ -6,6 +6,8 @@ The rules live in `core` and `locks`; here they meet the project, the environmen
 from __future__ import annotations
 
 import datetime as dt
+import difflib
+import posixpath
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -52,7 +54,24 @@ def open_gate(root: Path, environ: Mapping[str, str]) -> Gate:
     project = read_project(root)
     tool = project.pyproject.table.get("tool")
     table = tool.get("cudapin") if isinstance(tool, dict) else None
+    if table is None and isinstance(tool, dict):
+        _check_misspelled(tool, project)
     return Gate(project, parse_config(table, project.pyproject.source), environ)
+
+
+def _check_misspelled(tool: Mapping[str, object], project: Project) -> None:
+    """A table that is almost called `[tool.cudapin]` would switch everything off without a word."""
+    source = project.pyproject.source
+    for name in difflib.get_close_matches("cudapin", tool, cutoff=0.8):
+        raise ConfigError(
+            Problem(
+                code=Code.CP102,
+                what=f"`[tool.{name}]` looks like a misspelled `[tool.cudapin]`",
+                where=Where(path=source.path, line=find_line(source.text, "tool", name), key=f"tool.{name}"),
+                why="there is no `[tool.cudapin]`, so nothing of that table would count",
+                fix=f"rename `[tool.{name}]` to `[tool.cudapin]`",
+            )
+        )
 
 
 class Gate:
@@ -95,17 +114,20 @@ class Gate:
         """The name of the default variant of this environment; "" where no variant is declared."""
         return default_name(self.config, self.environment)
 
-    def choose(self, requested: str | None) -> Choice | None:
-        """Return the variant asked for (`auto` asks the machine), else the default; None if none is declared."""
-        choice = select_variant(self.config, requested or None, self.environment, self._auto)
+    def choose(self, requested: str | None, origin: str = "CUDAPIN_VARIANT") -> Choice | None:
+        """Return the variant asked for (`auto` asks the machine), else the default; None if none is declared.
+
+        `origin` is what messages say asks for it.
+        """
+        choice = select_variant(self.config, requested or None, self.environment, self._auto, origin)
         return None if choice is None else replace(choice, variant=self.complete(choice.variant))
 
     @property
     def platform(self) -> Platform:
         """The platform of the running interpreter, as the fact tables name it."""
-        if self.environment["sys_platform"] == "linux":
-            return "linux-aarch64" if self.environment["platform_machine"] == "aarch64" else "linux"
-        return "macos" if self.environment["sys_platform"] == "darwin" else "windows"
+        from cudapin.core.cuda import parse_platform
+
+        return parse_platform(self.environment["sys_platform"], self.environment["platform_machine"])
 
     def variants(self) -> tuple[Variant, ...]:
         """Return every variant that exists for this environment."""
@@ -159,14 +181,17 @@ class Gate:
         if not self.config.has_lock_gate:
             return None
         path = (variant.lock if variant else None) or self.found_lock
-        return path.replace("{variant}", variant.name) if variant else path
+        return posixpath.normpath(path.replace("{variant}", variant.name) if variant else path)
 
     def lock_users(self) -> dict[str, tuple[Variant, ...]]:
         """Return each lock file of the project, with the variants that use it, here or elsewhere."""
         users: dict[str, tuple[Variant, ...]] = {}
         for variant in self.all_variants():
-            if path := self.lock_path(variant):
-                users[path] = (*users.get(path, ()), variant)
+            overrides = self.config.variants[variant.name].overrides
+            elsewhere = (replace(variant, lock=changes["lock"]) for _, changes in overrides if "lock" in changes)
+            for used in (variant, *elsewhere):
+                if (path := self.lock_path(used)) and used.name not in [user.name for user in users.get(path, ())]:
+                    users[path] = (*users.get(path, ()), used)
         if not self.config.variants and (path := self.lock_path(None)):
             users[path] = ()
         return users
@@ -183,7 +208,9 @@ class Gate:
             try:
                 users = self.lock_users().get(path, ())
                 verdict = judge_lock(self.project, self.lock(path), users, self.environment)
-                self._verdicts[path] = replace(verdict, problems=tuple(map(self._mendable, verdict.problems)))
+                only = users[0].name if len(users) == 1 else None
+                said = tuple(replace(self._mendable(problem), variant=only) for problem in verdict.problems)
+                self._verdicts[path] = replace(verdict, problems=said)
             except LockError as error:
                 missing = any(problem.code is Code.CP202 for problem in error.problems)
                 freshness: Freshness = "missing" if missing else "unknown"

@@ -262,7 +262,7 @@ PAIRS = [
             error[CP205]: `uv.lock` is not valid TOML
               --> uv.lock:16
               why: unclosed array
-              fix: uv lock
+              fix: restore `uv.lock` from version control, or `rm uv.lock && uv lock`
             """,
     ),
     Pair(

@@ -204,3 +204,47 @@ def test_an_sdist_with_a_private_host(tmp_path: Path) -> None:
         "  why: the lock lies outside the project, and whoever gets the sdist can read it\n"
         "  fix: publish wheels only, or lock from an index that may be known"
     )
+
+
+def test_a_misspelled_table_is_said(tmp_path: Path) -> None:
+    text = '[project]\nname = "demo"\n\n[tool.cudpin.variants.cpu]\n'
+    assert faults(lambda: gate_of(tmp_path, text)) == (
+        "error[CP102]: `[tool.cudpin]` looks like a misspelled `[tool.cudapin]`\n"
+        "  --> pyproject.toml:4 (tool.cudpin)\n"
+        "  why: there is no `[tool.cudapin]`, so nothing of that table would count\n"
+        "  fix: rename `[tool.cudpin]` to `[tool.cudapin]`"
+    )
+    gate_of(tmp_path, '[project]\nname = "demo"\n[tool.cuda]\n[tool.cibuildwheel]\n')
+
+
+def test_a_lock_of_an_override_is_used_too(tmp_path: Path) -> None:
+    text = PROJECT + "[[tool.cudapin.variants.cu128.overrides]]\nwhen = \"platform_machine == 'aarch64'\"\n"
+    gate = gate_of(tmp_path, text + 'lock = "locks/arm.txt"\n')
+    assert sorted(gate.lock_users()) == ["locks/arm.txt", "locks/cpu.txt", "locks/cu128.txt"]
+
+
+def test_a_waiver_of_one_variant_covers_its_own_lock(tmp_path: Path) -> None:
+    text = STALE_CPU["pyproject.toml"]
+    waiver = '[[tool.cudapin.allow]]\ncode = "CP201"\nreason = "x"\nvariant = "{}"\n'
+    write(tmp_path, {**STALE_CPU, "pyproject.toml": text + waiver.format("cpu")})
+    assert judge_sdist(open_gate(tmp_path, {})).errors == ()
+    write(tmp_path, {**STALE_CPU, "pyproject.toml": text + waiver.format("cu128")})
+    assert [problem.code for problem in judge_sdist(open_gate(tmp_path, {})).errors] == [Code.CP201]
+
+
+def test_the_way_to_a_lock_is_normalised(tmp_path: Path) -> None:
+    gate = gate_of(tmp_path, PROJECT.replace("locks/{variant}.txt", "sub/../locks//{variant}.txt"))
+    assert sorted(gate.lock_users()) == ["locks/cpu.txt", "locks/cu128.txt"]
+
+
+def test_a_lock_cannot_name_files_outside_the_repository_as_its_input(tmp_path: Path) -> None:
+    from cudapin.adapters.project import read_input
+
+    secret = write(tmp_path, {"secret": "token"}) / "secret"
+    gate = gate_of(tmp_path / "repository" / "project")
+    assert read_input(gate.project, str(secret)) is None
+    assert read_input(gate.project, "../../secret") is None
+    (tmp_path / "repository" / ".git").mkdir()
+    write(tmp_path / "repository", {"base.in": "six"})
+    assert read_input(gate.project, "../base.in") is not None
+    assert read_input(gate.project, "../../secret") is None

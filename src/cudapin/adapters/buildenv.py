@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import csv
 import hashlib
@@ -13,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from importlib.metadata import Distribution
+from email.parser import HeaderParser
+from importlib.metadata import Distribution, PathDistribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,10 +39,13 @@ __all__ = [
 _CHUNK = 1 << 20
 _PARTS = ("include", "lib", "lib64", "bin", "nvvm")
 
+_joined: dict[tuple[tuple[str, ...], ...], Path] = {}
+"""The directories of links that this process made, by the packages that they were made of."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """An installed distribution and its version, as the name of its `.dist-info` folder says it."""
+    """An installed distribution and its version, as the name of its `.dist-info` or `.egg-info` says it."""
 
     version: str
     distribution: Distribution
@@ -57,18 +62,42 @@ def find_distributions() -> dict[str, Found]:
             names = sorted(os.listdir(folder or "."))  # noqa: PTH208
         except OSError:
             continue
-        for info in names:
-            name, dash, version = info.removesuffix(".dist-info").rpartition("-")
-            if dash and info.endswith(".dist-info"):
-                found.setdefault(normalise(name), Found(version=version, distribution=Distribution.at(folder / info)))
+        for info in sorted(names, key=lambda name: name.endswith(".egg-info")):
+            name, version = _split_info(info)
+            if not name or normalise(name) in found:
+                continue
+            distribution = Distribution.at(folder / info)
+            version = version or read_installed(distribution).version
+            if version:
+                found[normalise(name)] = Found(version=version, distribution=distribution)
     return found
+
+
+def _split_info(folder: str) -> tuple[str, str]:
+    """Return name and version as `x-1.0.dist-info`, `x-1.0-py3.11.egg-info` or `x.egg-info` say them, else ""."""
+    if folder.endswith(".dist-info"):
+        name, _, version = folder.removesuffix(".dist-info").rpartition("-")
+    elif folder.endswith(".egg-info"):
+        name, version, *_ = (*folder.removesuffix(".egg-info").split("-"), "")
+    else:
+        name = version = ""
+    return name, version
 
 
 def read_installed(distribution: Distribution) -> Installed:
     """Return the name, version and origin of an installed distribution."""
     url, url_hash = _direct_url(distribution)
-    name = normalise(distribution.metadata["Name"])
-    return Installed(name=name, version=distribution.version, url=url, url_hash=url_hash)
+    name, version = _name_and_version(distribution)
+    return Installed(name=normalise(name), version=version, url=url, url_hash=url_hash)
+
+
+def _name_and_version(distribution: Distribution) -> tuple[str, str]:
+    """Read both from the metadata; what is not there is told by the folder's name."""
+    texts = map(distribution.read_text, ("METADATA", "PKG-INFO", ""))  # an `.egg-info` may be a file itself
+    headers = HeaderParser().parsestr(next(filter(None, texts), ""))
+    folder = Path(str(distribution._path)).name if isinstance(distribution, PathDistribution) else ""  # noqa: SLF001
+    name, version = _split_info(folder)
+    return headers["Name"] or name, headers["Version"] or version
 
 
 def _direct_url(distribution: Distribution) -> tuple[str | None, str | None]:
@@ -117,8 +146,10 @@ def join_toolkit(packages: Iterable[Distribution]) -> Path | None:
     """Return a CUDA root made of the NVIDIA wheels among the packages, or None where they hold no headers.
 
     CUDA 13 wheels share `nvidia/cu13`, which is used as it is. Those of CUDA 11 and 12 spread over `nvidia/<part>`
-    and are joined by links in a new private directory, which the caller removes.
+    and are joined by links in a private directory, one for all calls with the same packages, removed at exit.
+    Raises OSError where links cannot be made.
     """
+    packages = tuple(packages)
     roots: dict[Path, list[str]] = {}
     for package in packages:
         site = Path(str(package.locate_file("")))
@@ -131,15 +162,32 @@ def join_toolkit(packages: Iterable[Distribution]) -> Path | None:
         return None
     if len(roots) == 1 and next(iter(roots)).name.startswith("cu1"):
         return next(iter(roots))
+    key = tuple(_identity(package) for package in packages)
+    if key not in _joined or not _joined[key].is_dir():
+        _joined[key] = _link(roots)
+    return _joined[key]
+
+
+def _identity(package: Distribution) -> tuple[str, ...]:
+    record = hashlib.sha256((package.read_text("RECORD") or "").encode()).hexdigest()
+    return (str(package.locate_file("")), *_name_and_version(package), record)
+
+
+def _link(roots: Mapping[Path, list[str]]) -> Path:
     joined = tempfile.mkdtemp(prefix="cudapin-toolkit-")
+    atexit.register(shutil.rmtree, joined, ignore_errors=True)
     targets: dict[str, str] = {}
     for root in sorted(roots):
         for path in roots[root]:
             targets.setdefault(path, f"{root}/{path}")
-    for directory in sorted({path.rpartition("/")[0] for path in targets}):
-        os.makedirs(f"{joined}/{directory}", exist_ok=True)  # noqa: PTH103  # os is 10 times faster than pathlib here
-    for path, target in targets.items():
-        os.symlink(target, f"{joined}/{path}")  # noqa: PTH211
+    try:
+        for directory in sorted({path.rpartition("/")[0] for path in targets}):
+            os.makedirs(f"{joined}/{directory}", exist_ok=True)  # noqa: PTH103  # os is 10 times faster than pathlib
+        for path, target in targets.items():
+            os.symlink(target, f"{joined}/{path}")  # noqa: PTH211
+    except OSError:
+        shutil.rmtree(joined, ignore_errors=True)
+        raise
     return Path(joined)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from cudapin.adapters.project import find_uv_lock, read_uv_inputs
+from cudapin.adapters.project import find_uv_lock, read_input, read_uv_inputs
 from cudapin.core.fields import name_list
 from cudapin.errors import Code, ConfigError, LockError, Problem, Where
 
@@ -79,7 +80,7 @@ def read_lock(project: Project, path: str) -> Lock:
                 where=Where(path=path),
                 why=f"{_NOT_JUDGED[stem]} is not judged by this version of cudapin, which reads uv.lock and "
                 "hashed requirements",
-                fix=_how_to_make("uv.lock"),
+                fix=f'{_how_to_make("uv.lock")}, and add `lock = "uv.lock"` to `[tool.cudapin]`',
             )
         )
     from cudapin.locks.requirements import parse_requirements
@@ -99,7 +100,7 @@ def judge_lock(project: Project, lock: Lock, users: Sequence[Variant], environme
     from cudapin.locks.requirements_fresh import judge_requirements
 
     if isinstance(lock, RequirementsLock):
-        return judge_requirements(lock, project.pyproject, users, project.read, environment)
+        return judge_requirements(lock, project.pyproject, users, partial(read_input, project), environment)
     raise TypeError(lock.format)
 
 

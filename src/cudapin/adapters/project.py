@@ -26,6 +26,7 @@ __all__ = [
     "find_root",
     "find_uv_lock",
     "has_build_hook",
+    "read_input",
     "read_project",
     "read_uv_inputs",
 ]
@@ -68,6 +69,8 @@ class Project:
         """Return where the file that is called `path` in messages lies; in an sdist it may be a carried copy."""
         if self.seal is not None and (sealed := self.seal.files.get(path)) and sealed.path is not None:
             path = sealed.path
+        if self.is_sdist and not (self.root / path).resolve().is_relative_to(self.root.resolve()):
+            return self.root / "nothing-above-an-sdist-is-read" / path.rpartition("/")[2]
         return self.root / path
 
     def shown(self, path: Path) -> str:
@@ -85,6 +88,27 @@ class Project:
         return Source(path=path, text=_text(file, path, LockError, Code.CP205))
 
 
+def read_input(project: Project, path: str) -> Source | None:
+    """Return the text of a file that a lock says it was made from, or None where it is missing or none of ours.
+
+    A lock can name any path; only files of the repository or workspace are read, and later carried by an sdist.
+    """
+    if not project.is_sdist:
+        home = find_repository(project)
+        if not (project.root / path).resolve().is_relative_to(home):
+            return None
+    return project.read(path)
+
+
+def find_repository(project: Project) -> Path:
+    """Return the directory of the repository, else of the uv workspace, that the project lies in, else its own."""
+    root = project.root.resolve()
+    for directory in (root, *root.parents):
+        if (directory / ".git").exists():
+            return directory
+    return find_workspace_root(project).resolve()
+
+
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -93,6 +117,20 @@ def digest(path: Path) -> str:
 def find_root(start: Path) -> Path:
     """Return the nearest directory, from `start` upwards, that holds a `pyproject.toml`; ConfigError if none does."""
     start = start.resolve()
+    try:
+        return _find_root(start)
+    except OSError as error:
+        raise ConfigError(
+            Problem(
+                code=Code.CP112,
+                what=f"`{start}` cannot be read",
+                why=f"wanted a directory with a project, found: {error.strerror}",
+                fix="run as a user that may read it",
+            )
+        ) from error
+
+
+def _find_root(start: Path) -> Path:
     if not start.exists():
         raise ConfigError(
             Problem(

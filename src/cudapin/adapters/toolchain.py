@@ -21,38 +21,47 @@ if TYPE_CHECKING:
 __all__ = ["find_nvcc", "judge_toolchain"]
 
 _ROOTS = ("CUDA_HOME", "CUDA_PATH")
+_NOT_OURS = ("build", "dist", "node_modules")
 
 
-def judge_toolchain(variant: Variant, environ: Mapping[str, str], root: Path) -> tuple[Problem, ...]:
+def judge_toolchain(
+    variant: Variant, *, user: Mapping[str, str], effective: Mapping[str, str], root: Path
+) -> tuple[Problem, ...]:
     """Compare the toolkits that variables name, and an `nvcc` that `.cu` files would use, with the variant.
 
     Another major is an error where a variable names the toolkit; another minor, or an `nvcc` on PATH, a warning.
+    `user` is the environment as the user made it, `effective` the one that compilers get: in that, a toolkit of the
+    locked packages may bring an `nvcc`, and the one on PATH is not used.
     """
     if not variant.cuda:
         return ()
     problems = []
-    for name, version in _named_toolkits(environ):
+    for name, version in _named_toolkits(user):
         if version is None:
-            problems.append(_unread(environ, variant, name))
+            problems.append(_unread(user, variant, name))
         elif not any(version.major == cuda.major for cuda in variant.cuda):
-            problems.append(_wrong(environ, variant, name, version, major=True))
+            problems.append(_wrong(user, variant, name, version, major=True))
         elif not any(version.matches(cuda) for cuda in variant.cuda):
-            problems.append(_wrong(environ, variant, name, version, major=False))
-    if not any(environ.get(name) for name in (*_ROOTS, "CUDACXX")) and _ships_kernels(root):
-        version = _parsed(nvcc_version("nvcc", environ))
+            problems.append(_wrong(user, variant, name, version, major=False))
+    is_named = any(user.get(name) for name in _ROOTS) or effective.get("CUDACXX")
+    if not is_named and _ships_kernels(root):
+        version = _parsed(nvcc_version("nvcc", effective))
         if version is not None and not any(version.matches(cuda) for cuda in variant.cuda):
-            problems.append(_wrong(environ, variant, "PATH", version, major=False))
+            problems.append(_wrong(effective, variant, "PATH", version, major=False))
     return tuple(problems)
 
 
-def find_nvcc(environ: Mapping[str, str], root: Path) -> str | None:
-    """Return the release of the `nvcc` that a build would use, as `major.minor`; None where there is none."""
-    if compiler := environ.get("CUDACXX"):
-        return nvcc_version(compiler, environ)
+def find_nvcc(effective: Mapping[str, str]) -> str | None:
+    """Return the release of the `nvcc` that variables name to compilers, as `major.minor`; None where they name none.
+
+    One that is only on PATH does not count: whether a build calls it cannot be told.
+    """
+    if compiler := effective.get("CUDACXX"):
+        return nvcc_version(compiler, effective)
     for name in _ROOTS:
-        if toolkit := environ.get(name):
-            return nvcc_version(str(Path(toolkit) / "bin" / "nvcc"), environ)
-    return nvcc_version("nvcc", environ) if _ships_kernels(root) else None
+        if toolkit := effective.get(name):
+            return nvcc_version(str(Path(toolkit) / "bin" / "nvcc"), effective)
+    return None
 
 
 def _named_toolkits(environ: Mapping[str, str]) -> list[tuple[str, CudaVersion | None]]:
@@ -74,8 +83,12 @@ def _parsed(text: str | None) -> CudaVersion | None:
 
 
 def _ships_kernels(root: Path) -> bool:
-    for _, directories, files in os.walk(root):
-        directories[:] = [name for name in directories if not name.startswith(".") and name not in ("dist", "build")]
+    for folder, directories, files in os.walk(root):
+        directories[:] = [
+            name
+            for name in directories
+            if not name.startswith(".") and name not in _NOT_OURS and not Path(folder, name, "pyvenv.cfg").is_file()
+        ]
         if any(name.endswith(".cu") for name in files):
             return True
     return False

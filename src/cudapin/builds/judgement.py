@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,7 @@ def judge_wheel(gate: Gate, choice: Choice | None, *, compiled: bool) -> Judgeme
     variant = choice.variant if choice else None
     path = gate.lock_path(variant)
     if path is None:
-        return _divide(gate, (), {}, variant)
+        return _divide(gate, _toolchain_problems(gate, variant) if variant and compiled else (), {}, variant)
     verdict = gate.judge_lock(path)
     problems = list(verdict.problems)
     if variant is not None and is_readable(verdict):
@@ -129,12 +130,16 @@ def _environment_problems(gate: Gate, variant: Variant, path: str, *, compiled: 
         requirements, installed, path, fix, lambda name: find_changed_file(distributions[name].distribution)
     )
     if compiled:
-        from cudapin.adapters.toolchain import judge_toolchain
-
         versions = {name: found.version for name, found in distributions.items()}
         problems += _surplus_problems(gate, variant, versions, fix)
-        problems += judge_toolchain(variant, gate.environ, gate.project.root)
+        problems += _toolchain_problems(gate, variant)
     return problems
+
+
+def _toolchain_problems(gate: Gate, variant: Variant) -> tuple[Problem, ...]:
+    from cudapin.adapters.toolchain import judge_toolchain
+
+    return judge_toolchain(variant, user=gate.environ, effective=os.environ, root=gate.project.root)
 
 
 def _surplus_problems(gate: Gate, variant: Variant, versions: Mapping[str, str], fix: str) -> tuple[Problem, ...]:

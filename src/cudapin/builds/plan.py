@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -114,7 +115,7 @@ def _record(
         from cudapin.adapters.toolchain import find_nvcc
 
         build["cc"] = compiler_version(gate.environ)
-        build["nvcc"] = find_nvcc(gate.environ, gate.project.root)
+        build["nvcc"] = find_nvcc(os.environ)
     cuda = [str(item) for item in variant.cuda]
     return {
         **empty_record(),

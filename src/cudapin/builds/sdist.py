@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cudapin.adapters.lockfile import uv_inputs
-from cudapin.adapters.project import digest
+from cudapin.adapters.project import digest, read_input
 from cudapin.builds.judgement import is_readable
 from cudapin.core.seal import Seal, SealedFile, sealed_path
 from cudapin.locks.requirements import RequirementsLock
@@ -25,13 +26,13 @@ def seal_sdist(gate: Gate, judgement: Judgement) -> tuple[Seal, dict[str, str]]:
     for path in list(paths):
         lock = gate.lock(path) if path in judgement.verdicts and is_readable(judgement.verdicts[path]) else None
         if isinstance(lock, RequirementsLock):
-            paths += input_paths(read_command(lock.header), gate.project.read)
+            paths += input_paths(read_command(lock.header), partial(read_input, gate.project))
         elif lock is not None:
             inputs = uv_inputs(gate.project, lock)
     files: dict[str, SealedFile] = {}
     carried: dict[str, str] = {}
     for path in dict.fromkeys(paths):
-        file = gate.project.locate(path)
+        file = gate.project.locate(path).resolve()
         if file.is_file():
             sha256 = digest(file)
             target = sealed_path(path, sha256)
@@ -40,6 +41,6 @@ def seal_sdist(gate: Gate, judgement: Judgement) -> tuple[Seal, dict[str, str]]:
     seal = Seal(
         files=files,
         uv=inputs,
-        waived=tuple(dict.fromkeys(waiver for _, waiver in judgement.accepted)),
+        waived=tuple(dict.fromkeys(waiver for _, waiver in judgement.accepted if waiver not in gate.config.allow)),
     )
     return seal, carried

@@ -11,6 +11,7 @@ from cudapin.adapters.project import find_members
 from cudapin.cli.static import judge_static
 from cudapin.core.config import Variant
 from cudapin.core.fields import name_list, nearest
+from cudapin.core.index import strip_credentials
 from cudapin.core.verdict import exit_code
 from cudapin.errors import Code, ConfigError, CudapinError, Problem, Where, sort_problems
 from cudapin.gate import Gate, open_gate
@@ -67,6 +68,8 @@ def check(root: Path, environ: Mapping[str, str], names: Sequence[str] | None) -
         problems += [_moved(problem, prefix) for problem in found]
         rows += [{**row, "project": prefix or "."} if len(members) > 1 else row for row in member_rows]
         texts += [f"{prefix}{row['name']}: {row['verdict']}{_listed(row['packages'])}" for row in member_rows]
+        if not member_rows:
+            texts += [f"{prefix}{path}: {gate.judge_lock(path).freshness}" for path in gate.lock_users()]
         notes += [f"{prefix}{': ' if prefix else ''}{note}" for note in member_notes]
     return Outcome(problems=sort_problems(problems), text="\n".join(texts), data={"variants": rows}, notes=tuple(notes))
 
@@ -125,15 +128,25 @@ def lock_show(
 ) -> Outcome:
     """Show what the lock selects for a variant, or for extras and groups, in one environment."""
     gate = open_gate(root, environ)
+    if not gate.project.metadata:
+        raise ConfigError(
+            _wrong(
+                "there is no project here", "`pyproject.toml` has no `[project]`", "name a member with `--project DIR`"
+            )
+        )
     gate.environment = _environment(gate.environment, python, platform)
     if variant is not None and (extras or groups):
         raise ConfigError(
             _wrong("`--variant` and `--extra`/`--group` exclude each other", "both were given", "leave one out")
         )
     if extras or groups:
+        if "{variant}" in (gate.config.lock or ""):
+            raise ConfigError(
+                _wrong("each variant has a lock file of its own", f"`lock = {gate.config.lock!r}`", "use `--variant`")
+            )
         chosen = gate.complete(Variant(name="-", extra=_normalised(extras), group=_normalised(groups)))
     else:
-        choice = gate.choose(variant)
+        choice = gate.choose(variant, "`--variant`")
         if choice is None and variant is not None:
             raise ConfigError(
                 _wrong(
@@ -286,8 +299,11 @@ def _packages(selection: Selection) -> list[dict[str, Any]]:
         {
             "name": package.name,
             "version": package.version,
-            "index": package.index or None,
-            "files": [{"name": file.name, "url": file.url, "hashes": dict(file.hashes)} for file in package.files],
+            "index": strip_credentials(package.index or "") or None,
+            "files": [
+                {"name": file.name, "url": file.url and strip_credentials(file.url), "hashes": dict(file.hashes)}
+                for file in package.files
+            ],
             "direct": package.direct,
         }
         for package in selection.packages
@@ -297,6 +313,6 @@ def _packages(selection: Selection) -> list[dict[str, Any]]:
 def _table(selection: Selection) -> str:
     width = max((len(package.name) for package in selection.packages), default=0)
     return "\n".join(
-        f"{package.name:<{width}}  {package.version or '-'}" + (f"  {package.index}" if package.index else "")
+        f"{package.name:<{width}}  {package.version or '-'}  {strip_credentials(package.index or '')}".rstrip()
         for package in selection.packages
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cudapin.adapters.project import has_build_hook
 from cudapin.core.locate import find_line
 from cudapin.errors import Code, Problem, Where
 
@@ -32,13 +33,29 @@ def judge_static(gate: Gate) -> Iterable[Problem]:
             fix=f"remove `{name}` from `[build-system].requires`",
         )
     yield from _cache_key_problems(gate)
+    yield from _hook_problems(gate)
+
+
+def _hook_problems(gate: Gate) -> Iterable[Problem]:
+    """Without the build hook nothing is checked or stamped when a wheel is built."""
+    source = gate.project.pyproject.source
+    backend = gate.project.pyproject.table.get("build-system", {}).get("build-backend")
+    if gate.config.variants and backend == "hatchling.build" and not has_build_hook(gate.project, gate.environ):
+        yield Problem(
+            code=Code.CP106,
+            what="variants are declared, and the build hook `cudapin` is not",
+            where=Where(path=source.path, line=find_line(source.text, "tool", "cudapin"), key="tool.cudapin"),
+            why="without `[tool.hatch.build.hooks.cudapin]` every build is a plain one",
+            fix="add `[tool.hatch.build.hooks.cudapin]`, after the tables of other build hooks",
+        )
 
 
 def _cache_key_problems(gate: Gate) -> Iterable[Problem]:
     """Uv keeps built wheels until a cache key changes; without one for the variable it reuses another variant's."""
     tool = gate.project.pyproject.table.get("tool", {})
     keys = tool.get("uv", {}).get("cache-keys")
-    if "uv" not in tool or not gate.config.variants or {"env": "CUDAPIN_VARIANT"} in (keys or ()):
+    is_used = "uv" in tool or any(path.rpartition("/")[2] == "uv.lock" for path in gate.lock_users())
+    if not is_used or not gate.config.variants or {"env": "CUDAPIN_VARIANT"} in (keys or ()):
         return
     source = gate.project.pyproject.source
     files = ["pyproject.toml", *gate.lock_users()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from cudapin.core.config_checks import check_default, check_lock, check_names, check_waivers
+from cudapin.core.config_checks import check_default, check_labels, check_lock, check_names, check_waivers
 from cudapin.core.cuda import CudaVersion, cuda_of_variant_name
 from cudapin.core.fields import Fields, name_list
 from cudapin.core.names import normalise
@@ -17,6 +17,7 @@ from cudapin.core.values import (
     as_driver,
     as_marker,
     as_markers,
+    as_platforms,
     as_requirements,
     as_specifier,
     is_label,
@@ -146,6 +147,7 @@ def parse_config(table: object, source: Source) -> Config:
         allow=tuple(_waiver(item) for item in top.children("allow")),
     )
     check_default(top, config)
+    check_labels(top, config)
     check_lock(top, config)
     check_names(top, config)
     check_waivers(top, config)
@@ -229,10 +231,13 @@ def _variant_values(item: Fields) -> dict[str, Any]:
             "arch", 'a list of compute capabilities such as `"9.0"` or `"12.0+ptx"`', as_archs, ()
         ),
         "driver": lambda: item.get("driver", "a driver version such as `570.86.10`", as_driver, None),
+        "platforms": lambda: item.get(
+            "platforms", "a list of platform tags such as `manylinux_2_28_x86_64`, or `any` alone", as_platforms, ()
+        ),
         "requires-python": lambda: item.get("requires-python", "a PEP 440 specifier", as_specifier, None),
         "environments": lambda: item.get("environments", "a list of PEP 508 markers", as_markers, ()),
     }
-    for key in ("extra", "group", "platforms"):
+    for key in ("extra", "group"):
         readers[key] = lambda key=key: item.texts(key)  # type: ignore[misc]
     values = {key.replace("-", "_"): read() for key, read in readers.items() if key in item.table}
     for key in ("extra", "group", "build_requires"):

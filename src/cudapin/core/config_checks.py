@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from cudapin.core.fields import name_list, nearest
 from cudapin.core.spelling import spell_name
+from cudapin.core.values import is_label
 from cudapin.errors import Code
 
 if TYPE_CHECKING:
     from cudapin.core.config import Config
     from cudapin.core.fields import Fields
 
-__all__ = ["check_default", "check_lock", "check_names", "check_waivers"]
+__all__ = ["check_default", "check_labels", "check_lock", "check_names", "check_waivers"]
 
 
 def check_default(top: Fields, config: Config) -> None:
@@ -37,17 +38,38 @@ def check_default(top: Fields, config: Config) -> None:
         )
 
 
+def check_labels(top: Fields, config: Config) -> None:
+    """Record two variants that a version could not tell apart: PEP 440 writes the label `012` as `12`."""
+    from packaging.version import Version
+
+    seen: dict[str, str] = {}
+    for name in config.variants:
+        label = str(Version(f"0+{name}").local) if is_label(name) else name
+        if other := seen.get(label):
+            top.fault(
+                Code.CP106,
+                *("variants", name),
+                what=f"variants `{other}` and `{name}` would both be spelled `+{label}`",
+                why="a local version writes numbers without zeros in front (PEP 440)",
+                fix=f"rename `{name}`",
+            )
+        seen.setdefault(label, name)
+
+
 def check_lock(top: Fields, config: Config) -> None:
     """Record a placeholder that means nothing, and settings that need a lock where there is none."""
     if config.has_lock_gate:
-        if config.lock and "{" in config.lock and config.lock.replace("{variant}", "").count("{"):
-            top.fault(
-                Code.CP103,
-                "lock",
-                what="`tool.cudapin.lock` has a placeholder that means nothing",
-                why=f"found `{config.lock}`; the only placeholder is `{{variant}}`",
-                fix="use `{variant}`",
-            )
+        locks: dict[tuple[str, ...], str | None] = {("lock",): config.lock}
+        locks |= {("variants", variant.name, "lock"): variant.lock for variant in config.variants.values()}
+        for place, lock in locks.items():
+            if lock and "{" in lock.replace("{variant}", ""):
+                top.fault(
+                    Code.CP103,
+                    *place,
+                    what=f"`{'.'.join(('tool', 'cudapin', *place))}` has a placeholder that means nothing",
+                    why=f"found `{lock}`; the only placeholder is `{{variant}}`",
+                    fix="use `{variant}`",
+                )
         return
     for variant in config.variants.values():
         for key, names in (("pin", variant.pin), ("build-requires", variant.build_requires)):

@@ -45,7 +45,8 @@ def bound_packages(
     extra_rules = tuple((rule.name, rule.pattern) for rule in rules)
     result = []
     for package in selection.packages:
-        origin = index if package.index == "" and index is not None else package.index
+        origin = package.index if package.kind == "registry" else ""
+        origin = index if origin == "" and index is not None else origin
         belonging = belongs(package.name, package.version, origin, facts, platform=platform, extra_rules=extra_rules)
         if belonging is not None:
             result.append(Bound(package=package, belonging=belonging))
@@ -78,6 +79,7 @@ def judge_cuda(
     judge = _Judge(variant, selection, bound, lock_path)
     problems = [problem for item in bound for problem in judge.package(item)]
     problems += judge.mixtures()
+    problems += judge.emptiness()
     problems += [problem for item in bound for problem in judge.hashes(item.package, is_usable)]
     return tuple(problems)
 
@@ -165,6 +167,22 @@ class _Judge:
                     variant=self.variant.name,
                     package=item.package.name,
                 )
+
+    def emptiness(self) -> Iterable[Problem]:
+        """Warn where nothing that a CUDA variant selects is of a CUDA: then nothing is compared."""
+        if self.variant.cuda and not self.bound:
+            chosen = [f"extra `{name}`" for name in self.variant.extra or ()]
+            chosen += [f"group `{name}`" for name in self.variant.group or ()]
+            yield Problem(
+                code=Code.CP308,
+                level="warning",
+                what=f"variant `{self.variant.name}` selects no package of a CUDA from its lock",
+                where=Where(path=self.lock_path),
+                why=f"wanted packages of {variant_cuda_text(self.variant)}, found none among "
+                f"{len(self.selection.packages)} that {' and '.join(chosen) or 'no extra or group'} selects",
+                fix=f"name what selects it: `extra` or `group` in `[tool.cudapin.variants.{self.variant.name}]`",
+                variant=self.variant.name,
+            )
 
     def hashes(self, package: LockedPackage, is_usable: Callable[[LockedFile], bool]) -> Iterable[Problem]:
         """Judge whether every file that could be installed is pinned by a hash."""

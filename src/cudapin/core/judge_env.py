@@ -48,7 +48,7 @@ class BuildRequirement:
         What comes from a directory, a repository or an index without addresses is never asked of the default index,
         where anybody could have put something of that name.
         """
-        return self.url is not None or (self.package.kind == "registry" and not self.package.index)
+        return self.url is not None or (self.package.kind == "registry" and self.package.index is None)
 
     @property
     def is_hashed(self) -> bool:
@@ -97,10 +97,7 @@ def judge_build_environment(
         package = requirement.package
         found = installed.get(package.name)
         if found is None and not requirement.is_installable:
-            origin = (
-                f"`{package.index}`, without an address and a hash" if package.index else f"a {package.kind} source"
-            )
-            why = f"it comes from {origin}, and cannot be asked of the default index"
+            why = f"it comes from {_origin(package)}, and cannot be asked of the default index"
             problems.append(
                 _absent(package, why, lock_path, f"install `{package.name}` and build with `--no-isolation`")
             )
@@ -136,6 +133,12 @@ def judge_surplus(bound: tuple[Bound, ...], selection: Selection, variant: str, 
 
 def _bound_names(selection: Selection, bound: tuple[Bound, ...]) -> set[str]:
     return {item.package.name for item in bound if selection.find(item.package.name) is not None}
+
+
+def _origin(package: LockedPackage) -> str:
+    if package.kind != "registry":
+        return f"a {package.kind} source"
+    return f"`{package.index}`, without an address and a hash" if package.index else "an index that is not recorded"
 
 
 def _same_version(found: str, wanted: str) -> bool:

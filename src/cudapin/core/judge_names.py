@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cudapin.core.fields import nearest
+from cudapin.core.index import strip_credentials
 from cudapin.core.locate import find_line
 from cudapin.errors import Code, Problem, Where
 
@@ -22,14 +23,17 @@ def judge_index(variant: Variant, bound: Iterable[Bound], source: Source) -> Ite
     """An `index` that the lock contradicts is an error: it is only for locks that record none."""
     for item in bound:
         package = item.package
-        if variant.index is None or package.index in ("", variant.index) or not package.direct:
+        if variant.index is None or package.index == "" or not package.direct:
             continue
-        found = f"`{package.index}`" if package.index else "the default index"
+        wanted, locked = (strip_credentials(address or "").rstrip("/") for address in (variant.index, package.index))
+        if wanted == locked:
+            continue
+        found = f"`{locked}`" if locked else "the default index"
         yield Problem(
             code=Code.CP106,
             what=f"`index` of variant `{variant.name}` contradicts the lock",
             where=_where(source, "variants", variant.name, "index"),
-            why=f"wanted `{package.name}` from `{variant.index}`, the lock has it from {found}",
+            why=f"wanted `{package.name}` from `{wanted}`, the lock has it from {found}",
             fix="remove `index`: this lock format records the index of each package",
             variant=variant.name,
         )

@@ -75,6 +75,8 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
             else:
                 path = _indexed(path, counts)
             prefix = path
+            for length in range(2, len(path)):  # `[tool.x.y]` is where `tool.x` stands, too; not `tool`
+                found.setdefault(path[:length], number)
             found.setdefault(path, number)
         elif pair := _PAIR.match(line):
             found.setdefault(prefix + _split(pair[1]), number)

@@ -130,7 +130,7 @@ def _pinned(dependencies: Iterable[str], pins: Mapping[str, Pin], selection: Sel
     for text in dependencies:
         requirement = Requirement(text)
         name: str = canonicalize_name(requirement.name)
-        if name in pins and selection.find(name) and requirement.url is None:
+        if name in pins and _forks(selection, name) and requirement.url is None:
             result.extend(_pin(requirement, pins[name], _forks(selection, name)))
         else:
             result.append(text)
@@ -146,7 +146,7 @@ def _added_pins(standing: Iterable[str], pins: Mapping[str, Pin], selection: Sel
     return [
         text
         for name, pin in sorted(pins.items())
-        if name not in names and selection.find(name)
+        if name not in names and _forks(selection, name)
         for text in _pin(Requirement(name), pin, _forks(selection, name))
     ]
 

@@ -18,6 +18,7 @@ __all__ = [
     "as_driver",
     "as_marker",
     "as_markers",
+    "as_platforms",
     "as_requirements",
     "as_specifier",
     "is_label",
@@ -99,6 +100,19 @@ def as_requirements(value: object) -> tuple[str, ...] | None:
         return tuple(str(Requirement(item)) for item in value)
     except (InvalidRequirement, TypeError):
         return None
+
+
+_PLATFORM = re.compile(r"(linux|(many|musl)linux(1|2010|2014|_\d+_\d+)|win|macosx_\d+_\d+)_[a-z0-9_]+|win32")
+
+
+def as_platforms(value: object) -> tuple[str, ...] | None:
+    """Return platform tags, one or a list: `manylinux_2_28_x86_64` and the like, or `any` alone."""
+    items = [value] if isinstance(value, str) else value
+    if items == ["any"]:
+        return ("any",)
+    if isinstance(items, list) and items and all(_PLATFORM.fullmatch(str(item)) for item in items):
+        return tuple(str(item) for item in items)
+    return None
 
 
 def is_label(name: str) -> bool:

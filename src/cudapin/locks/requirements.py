@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cudapin.core.index import is_default_index, strip_all_credentials, strip_credentials
 from cudapin.core.lock import Fork, LockedFile, LockedPackage, LockFormat, Selection, Source
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from cudapin.core.lock import Request
+    from cudapin.locks.requirements_command import Inputs
 
 __all__ = [
     "Entry",
@@ -35,7 +37,10 @@ __all__ = [
 _HASH = re.compile(r"--hash[= ](?P<algorithm>[a-z0-9]+):(?P<digest>[0-9a-fA-F]+)")
 _COMMAND = re.compile(r"^#\s+((?:uv|pip-compile|python[\d.]* -m piptools|poetry|pdm)\b.*)$")
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |$)")
-_INDEX = re.compile(r"^(--index-url|-i|--extra-index-url|--find-links|-f)[= ]\s*(\S+)")
+_INDEX = re.compile(r"^(--index-url|-i|--extra-index-url|--find-links|-f)(?:\s*=\s*|\s+)(\S+)")
+_FROM = re.compile(r"^\s+# from (\S+)\s*$", re.MULTILINE)
+_INDEX_SETTINGS = ("index", "index-url", "extra-index-url", "find-links", "no-index", "sources", "torch-backend")
+_LONG = {"-i": "--index-url", "-f": "--find-links"}
 _VIA = re.compile(r"#\s*via(?:\s|$)")
 _VIA_ITEM = re.compile(r"#\s{2,}\S")
 _SPACED_MARKER = re.compile(r"(?<=\S);(?=\s*[a-z_'\"(])")
@@ -57,7 +62,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One locked requirement: exact version, or URL, its marker, hashes, and the names of what asked for it."""
+    """One locked requirement: exact version, or URL, its marker, hashes, and the names of what asked for it.
+
+    `extras` and `index` are empty and None where the file does not record them.
+    """
 
     name: str
     version: str | None
@@ -66,21 +74,25 @@ class Entry:
     hashes: tuple[tuple[str, str], ...]
     via: tuple[str, ...]
     line: int
+    extras: frozenset[str] = frozenset()
+    index: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequirementsLock:
-    """A parsed requirements file; `indexes` are those that it records, without credentials.
+    """A parsed requirements file; `indexes` are its index options with their addresses, without credentials.
 
-    `has_local` tells that it also holds local directories, whose names it does not say.
+    `has_local` tells that it also holds local directories, whose names it does not say; `has_index_settings` that
+    `tool.uv` of the project named indexes to the uv that made it, which records none of them.
     """
 
     format: ClassVar[LockFormat] = "requirements"
     source: Source
     header: Header | None
     entries: tuple[Entry, ...]
-    indexes: tuple[str, ...] = ()
+    indexes: tuple[tuple[str, str], ...] = ()
     has_local: bool = False
+    has_index_settings: bool = False
 
     @cached_property
     def by_name(self) -> dict[str, list[Entry]]:
@@ -90,10 +102,39 @@ class RequirementsLock:
             result.setdefault(entry.name, []).append(entry)
         return result
 
+    @cached_property
+    def inputs(self) -> Inputs:
+        """What the command of the header reads."""
+        from cudapin.locks.requirements_command import read_command
+
+        return read_command(self.header)
+
+    @cached_property
+    def index(self) -> str | None:
+        """The one index of all packages: None for the default one, empty where it is not recorded.
+
+        It is the default one where neither the file, nor its command, nor `tool.uv` names any. What the settings of
+        a user or a machine add to that is in none of them, and cannot be seen.
+        """
+        named = {(option, url.rstrip("/")): url for option, url in (*self.inputs.index_options, *self.indexes)}
+        if self.has_index_settings:
+            return ""
+        if not named:
+            return None
+        ((option, _), url), *others = named.items()
+        if others or option != "--index-url":
+            return ""
+        return None if is_default_index(url) else url
+
     @property
     def is_hashed(self) -> bool:
         """Whether any entry carries a hash."""
         return any(entry.hashes for entry in self.entries)
+
+    @cached_property
+    def keeps_extras(self) -> bool:
+        """Whether pins record the extras that were asked for, as far as can be seen."""
+        return self.inputs.keeps_extras or any(entry.extras for entry in self.entries if entry.url is None)
 
     def select(
         self,
@@ -107,13 +148,12 @@ class RequirementsLock:
         for entry in chosen:
             for via in entry.via:
                 required.setdefault(via, []).append(entry.name)
-        index = self.indexes[0] if len(self.indexes) == 1 else ""
         packages = tuple(
             LockedPackage(
                 name=entry.name,
                 version=entry.version,
                 kind="registry" if entry.url is None else "git" if entry.url.startswith("git+") else "url",
-                index=None if is_default_index(index) else index,
+                index=self._index_of(entry),
                 files=_files(entry),
                 line=entry.line,
                 direct=any(_is_input(via) for via in entry.via),
@@ -127,16 +167,26 @@ class RequirementsLock:
         }
         return Selection(packages=packages, forks=forks)
 
+    def _index_of(self, entry: Entry) -> str | None:
+        if entry.index is None:
+            return self.index if entry.url is None else ""
+        return None if is_default_index(entry.index) else entry.index
 
-def parse_requirements(source: Source) -> RequirementsLock:
-    """Read a requirements file. Raises LockError, with the line, where a line is no locked requirement."""
+
+def parse_requirements(source: Source, uv_settings: Mapping[str, Any] | None = None) -> RequirementsLock:
+    """Read a requirements file. Raises LockError, with the line, where a line is no locked requirement.
+
+    `uv_settings` is the `tool.uv` of the project.
+    """
     problems: list[Problem] = []
     entries: list[Entry] = []
-    indexes: list[str] = []
+    indexes: list[tuple[str, str]] = []
     has_local = False
     for line, text, notes in read_logical_lines(source.text):
         if found := _INDEX.match(text):
-            indexes.append(strip_credentials(found[2]))
+            indexes.append((_LONG.get(found[1], found[1]), strip_credentials(found[2])))
+        elif text == "--no-index":
+            indexes.append((text, ""))
         elif text.startswith("-") and not text.startswith(("-e ", "--editable")):
             if text.startswith(("-r", "--requirement")):
                 problems.append(_unreadable(source, line, text, "a lock file that includes another is not judged"))
@@ -149,13 +199,30 @@ def parse_requirements(source: Source) -> RequirementsLock:
                 problems.append(_unreadable(source, line, text, str(error)))
     if problems:
         raise LockError(*problems[:10])
+    header = _header(source.text)
     return RequirementsLock(
         source=source,
-        header=_header(source.text),
-        entries=tuple(entries),
+        header=header,
+        entries=tuple(_with_indexes(entries, source.text)),
         indexes=tuple(indexes),
         has_local=has_local,
+        has_index_settings=(header is None or header.arguments[:1] == ("uv",)) and _names_index(uv_settings or {}),
     )
+
+
+def _names_index(settings: Mapping[str, Any]) -> bool:
+    pip = settings.get("pip")
+    tables = (settings, pip if isinstance(pip, dict) else {})
+    return any(key in table for table in tables for key in _INDEX_SETTINGS)
+
+
+def _with_indexes(entries: list[Entry], text: str) -> Iterator[Entry]:
+    """Add the index that a `# from` note of uv names to the entry above it."""
+    lines = text.split("\n")
+    bounds = [*(entry.line - 1 for entry in entries), len(lines)]
+    for entry, (start, end) in zip(entries, pairwise(bounds), strict=True):
+        found = _FROM.search("\n".join(lines[start:end]))
+        yield entry if found is None else replace(entry, index=strip_credentials(found[1]))
 
 
 def is_derived(text: str) -> bool:
@@ -242,6 +309,7 @@ def _entry(line: int, text: str, notes: tuple[str, ...]) -> Entry:
         hashes=tuple(hashes),
         via=notes,
         line=line,
+        extras=frozenset(canonicalize_name(extra) for extra in requirement.extras),
     )
 
 

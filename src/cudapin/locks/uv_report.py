@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Report"]
 
-_ASK_UV = "run `uv lock --check`; where it passes, build with `CUDAPIN_ALLOW=CP206`"
+_ASK_UV = "run `uv lock --check --refresh`; where it passes, build with `CUDAPIN_ALLOW=CP206`"
 _STALE = frozenset({Code.CP201, Code.CP203, Code.CP204})
 
 

@@ -47,7 +47,7 @@ class WheelText(str):
 def lock_error(source: Source, what: str, why: str, *, line: int | None = None, key: str | None = None) -> LockError:
     """Make the error for a lock that cannot be read."""
     where = Where(path=source.path, line=line, key=key)
-    fix = "uv lock"
+    fix = f"restore `{source.path}` from version control, or `rm {source.path} && uv lock`"
     return LockError(Problem(code=Code.CP205, what=f"`{source.path}` {what}", where=where, why=why, fix=fix))
 
 

@@ -27,7 +27,7 @@ from cudapin.plugin.variables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cudapin.builds.judgement import Judgement
     from cudapin.core.select import Choice
@@ -49,7 +49,9 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         self._gate: Gate | None = None
         self._temporary: list[Path] = []
         self._kept: list[tuple[Path, Path]] = []
+        self._has_binaries = False
         self._tags: tuple[object, ...] = ()
+        self._unstamp: Callable[[], None] = lambda: None
         withdraw()
         if self._concerns_variants():
             with suppress(Exception):  # whatever is wrong, `initialize` meets it again and says so
@@ -83,7 +85,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         """Refuse a wheel whose tag another hook changed after it was judged; remove temporary files."""
         with refusing(self.app, lambda: self._take_back(Path(artifact_path))):
             if self.target_name == "wheel" and version == "standard" and self._tags:
-                self._check_order(build_data)
+                self._check_order(build_data, Path(artifact_path))
         self._clean_up()
 
     # Steps
@@ -120,7 +122,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
                 names = [item.package.name for item in requirements if item.package.name in installed]
                 toolkit = join_toolkit(installed[name].distribution for name in names)
             if toolkit is not None:
-                export_toolkit(toolkit, temporary=toolkit.name.startswith("cudapin-toolkit-"))
+                export_toolkit(toolkit)
         export_flags(Path(self.root), toolkit)
 
     def _initialize_sdist(self, build_data: dict[str, Any]) -> None:
@@ -161,7 +163,8 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
             self._add_record(build_data, {**empty_record(), "settings": {"CUDAPIN": "off"}})
             return
         compiled = _is_compiled(build_data)
-        judgement = judge_wheel(gate, choice, compiled=compiled)
+        self._has_binaries = compiled or self._selects_binaries(build_data)
+        judgement = judge_wheel(gate, choice, compiled=self._has_binaries)
         self._announce(choice)
         self._report(judgement)
         judgement.refuse()
@@ -189,12 +192,17 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
             compiled=compiled,
             hatchling=hatchling.__about__.__version__,
         )
-        restamp(self.metadata, plan.metadata)
+        self._unstamp = restamp(self.metadata, plan.metadata)
         if plan.platforms is not None:
             build_data["tag"] = self._tag(build_data, plan.platforms)
         if choice.variant.cuda:
             build_data["pure_python"] = False
         self._add_record(build_data, plan.record)
+
+    def _selects_binaries(self, build_data: dict[str, Any]) -> bool:
+        """Tell whether the files that go into the wheel are compiled ones, whatever the hooks before said."""
+        with self.build_config.set_build_data(build_data):
+            return any(_is_binary(file.path) for file in self.build_config.builder.recurse_included_files())
 
     def _tag(self, build_data: dict[str, Any], platforms: tuple[str, ...]) -> str:
         """Return the tag that the build would have had, with other platforms."""
@@ -225,6 +233,8 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
             self.app.display_warning(f"{text}\n  note: an editable build is never refused; a wheel would be")
 
     def _announce(self, choice: Choice | None) -> None:
+        if choice is None and requested_variant():
+            self.app.display_warning("cudapin: this project declares no variants, so CUDAPIN_VARIANT changes nothing")
         if choice is not None:
             cuda = ", ".join(str(item) for item in choice.variant.cuda)
             self.app.display_info(
@@ -240,8 +250,8 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         for problem, waiver in judgement.accepted:
             self.app.display_warning(f"cudapin: waived {problem.code.name}: {problem.what} ({waiver.reason})")
 
-    def _check_order(self, build_data: dict[str, Any]) -> None:
-        if _tag_data(build_data) == self._tags:
+    def _check_order(self, build_data: dict[str, Any], artifact: Path) -> None:
+        if _tag_data(build_data) == self._tags and (self._has_binaries or not _wheel_has_binaries(artifact)):
             return
         hooks = [name for name in build_data.get("build_hooks", ()) if name != self.PLUGIN_NAME]
         raise Refusal(
@@ -295,6 +305,9 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         self._clean_up()
 
     def _clean_up(self) -> None:
+        """Leave no file, no stamp and no variable to what the same process builds next."""
+        self._unstamp()
+        withdraw()
         for directory in self._temporary:
             shutil.rmtree(directory, ignore_errors=True)
         self._temporary.clear()
@@ -304,6 +317,19 @@ def _is_compiled(build_data: dict[str, Any]) -> bool:
     """Tell from what the hooks before said whether the wheel holds compiled files."""
     tag = build_data.get("tag")
     return bool(build_data["infer_tag"] or not build_data["pure_python"] or (tag and not tag.endswith("-none-any")))
+
+
+def _is_binary(path: str) -> bool:
+    return path.endswith((".so", ".pyd", ".dylib", ".dll")) or ".so." in path.rpartition("/")[2]
+
+
+def _wheel_has_binaries(path: Path) -> bool:
+    from zipfile import ZipFile
+
+    if not path.is_file():
+        return False
+    with ZipFile(path) as wheel:
+        return any(_is_binary(name) for name in wheel.namelist())
 
 
 def _tag_data(build_data: dict[str, Any]) -> tuple[object, ...]:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-from cudapin.errors import CudapinError
-
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -30,7 +28,7 @@ class CudapinMetadataHook(MetadataHookInterface):
         before = set(metadata)
         try:
             stamp_table(Path(self.root), metadata)
-        except CudapinError:
+        except Exception:  # noqa: BLE001  # the build hook meets it again and says so
             return
         added = metadata.keys() - before
         if not _adopt(frame, metadata, added):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from cudapin.core.stamp import Metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hatchling.metadata.core import ProjectMetadata
 
 __all__ = ["metadata_of_project", "metadata_of_table", "restamp", "update_table"]
@@ -51,8 +53,8 @@ def update_table(table: dict[str, Any], stamped: Metadata) -> None:
             table[key] = value
 
 
-def restamp(project: ProjectMetadata[Any], stamped: Metadata) -> None:
-    """Make a hatchling metadata object speak of the stamped metadata from here on.
+def restamp(project: ProjectMetadata[Any], stamped: Metadata) -> Callable[[], None]:
+    """Make a hatchling metadata object speak of the stamped metadata; return what makes it speak as before.
 
     hatchling caches a dynamic version before metadata hooks run, and calls none for static metadata. Running the
     object's constructor again, with a configuration in which every dynamic field is filled in, changes both alike
@@ -68,5 +70,11 @@ def restamp(project: ProjectMetadata[Any], stamped: Metadata) -> None:
         del table["dynamic"]
     update_table(table, stamped)
     config["project"] = table
+    original = project.config
     type(project).__init__(project, project.root, project.plugin_manager, config)
     project.core.add_known_classifiers(classifiers)
+
+    def unstamp() -> None:
+        type(project).__init__(project, project.root, project.plugin_manager, original)
+
+    return unstamp

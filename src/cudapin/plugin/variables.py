@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import shlex
-import shutil
 import sys
-import sysconfig
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from cudapin.core.config import Variant
 
@@ -61,10 +59,8 @@ def export_variant(variant: Variant) -> None:
         _set_default("CUDAARCHS", ";".join(_cmake_architectures(variant.arch)))
 
 
-def export_toolkit(root: Path, *, temporary: bool) -> None:
-    """Point the usual variables at a toolkit, where the user named none; a temporary one is removed at exit."""
-    if temporary:
-        atexit.register(shutil.rmtree, root, ignore_errors=True)
+def export_toolkit(root: Path) -> None:
+    """Point the usual variables at a toolkit, where the user named none."""
     if any(user_environ().get(name) for name in (*_TOOLKIT, "CUDACXX")):
         return  # half a toolkit of the user's and half of ours would be neither
     for name in _TOOLKIT:
@@ -82,14 +78,36 @@ def export_flags(root: Path, toolkit: Path | None) -> None:
     """
     if sys.platform == "win32":
         return
-    places = {str(root): ".", sys.prefix: "build-environment", sysconfig.get_path("purelib"): "site-packages"}
+    places = {**_environment_places(), str(root): "."}
     if toolkit is not None:
         places[str(toolkit)] = "cuda"
-    options = shlex.join(f"-ffile-prefix-map={path}={name}" for path, name in places.items())
+    inner_last = sorted(places, key=len)  # of the options that match a file the last one counts
+    options = shlex.join(f"-ffile-prefix-map={path}={places[path]}" for path in inner_last)
     environ = user_environ()
     names = [name for name in ("CFLAGS", "CXXFLAGS") if environ.get(name)]
     for name in names if len(names) == 2 else [*names, "CPPFLAGS"]:  # noqa: PLR2004
         _set(name, f"{environ.get(name, '')} {options}".strip())
+
+
+def _environment_places() -> dict[str, str]:
+    """Name what differs between build environments, so that all front ends build the same bytes.
+
+    Most make a virtual environment. pip installs build requirements in a temporary folder and only puts that on
+    `sys.path`; its interpreter may be one that is in no virtual environment. That one is never renamed: its headers
+    are those that a virtual environment uses, too.
+    """
+    temporary = Path(tempfile.gettempdir()).resolve()
+    places = {}
+    for path in map(Path, sys.path):
+        if path.name not in ("site-packages", "dist-packages"):
+            continue
+        places[str(path)] = "site-packages"
+        above = path.parents[2:]  # as in `lib/python3.14/site-packages`
+        if above and temporary in path.resolve().parents:
+            places[str(above[0])] = "build-environment"
+    places[sys.prefix] = "build-environment"
+    places.pop(sys.base_prefix, None)
+    return places
 
 
 def _set(name: str, value: str) -> None:

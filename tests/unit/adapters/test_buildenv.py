@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import hashlib
 import json
+import os
+import shutil
 import stat
 from importlib.metadata import Distribution, PathDistribution
 from typing import TYPE_CHECKING, Any
@@ -72,6 +75,17 @@ def test_read_installed(tmp_path: Path, document: Any, url: str | None, digest: 
 
 def test_a_broken_direct_url(tmp_path: Path) -> None:
     assert read_installed(install(tmp_path, "x", {}, more={"direct_url.json": "{"})).url is None
+
+
+@pytest.mark.parametrize("metadata", [None, "", "Metadata-Version: 2.1\n"])
+def test_metadata_that_says_nothing(tmp_path: Path, metadata: str | None) -> None:
+    name = "My_Pkg-1.0.dist-info/METADATA"
+    distribution = install(tmp_path, "My-Pkg", {}, [row(name, "as it was")])
+    (tmp_path / name).unlink()
+    if metadata is not None:
+        (tmp_path / name).write_text(metadata)
+    assert read_installed(distribution) == Installed(name="my-pkg", version="1.0")
+    assert find_changed_file(distribution) == name
 
 
 FILES = {"x/a.py": "a", "x/b.so": "b" * (1 << 20) + "c"}
@@ -155,6 +169,53 @@ def test_what_leaves_the_packages_is_never_linked(tmp_path: Path, path: str, cle
     assert root is not None
     links = [item.name for item in clean_environment.rglob("*") if item.is_symlink()]
     assert sorted(links) == ["cuda.h", "libcudart.so.12"]
+
+
+def test_the_same_packages_share_a_toolkit(tmp_path: Path, clean_environment: Path) -> None:
+    package = install(tmp_path / "a", "nvidia-cuda-runtime-cu12", RUNTIME)
+    root = join_toolkit([package])
+    assert root is not None
+    assert join_toolkit(iter([package])) == root
+    assert join_toolkit([install(tmp_path / "b", "nvidia-cuda-runtime-cu12", RUNTIME)]) != root
+    install(tmp_path / "a", "nvidia-cuda-runtime-cu12", {**RUNTIME, "nvidia/cuda_runtime/include/more.h": ""})
+    assert join_toolkit([package]) != root
+    assert len(list(clean_environment.iterdir())) == 3
+
+
+def test_a_toolkit_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    package = install(tmp_path, "nvidia-cuda-runtime-cu12", RUNTIME)
+    for _ in range(2):
+        root = join_toolkit([package])
+        assert root is not None
+        assert (root / "include/cuda.h").is_file()
+        shutil.rmtree(root)
+
+
+def test_a_toolkit_is_removed_at_exit(tmp_path: Path, clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_exit: list[Any] = []
+
+    def register(*args: Any, **kwargs: Any) -> None:
+        assert not any(next(clean_environment.iterdir()).iterdir()), "registered after something was linked"
+        at_exit.append((args, kwargs))
+
+    monkeypatch.setattr(atexit, "register", register)
+    root = join_toolkit([install(tmp_path, "nvidia-cuda-runtime-cu12", RUNTIME)])
+    assert at_exit == [((shutil.rmtree, str(root)), {"ignore_errors": True})]
+
+
+def test_half_a_toolkit_does_not_stay(tmp_path: Path, clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no space")
+
+    package = install(tmp_path, "nvidia-cuda-runtime-cu12", RUNTIME)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "symlink", fail)
+        with pytest.raises(OSError, match="no space"):
+            join_toolkit([package])
+    assert list(clean_environment.iterdir()) == []
+    root = join_toolkit([package])
+    assert root is not None
+    assert read_toolkit_version(root) == "12.8"
 
 
 def test_without_headers_there_is_no_toolkit(tmp_path: Path) -> None:
@@ -241,3 +302,31 @@ def test_the_first_of_a_name_on_the_path_counts(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("sys.path", [str(tmp_path / name) for name in ("a", "b", "missing")])
     found = {name: item.version for name, item in find_distributions().items()}
     assert found == {"my-pkg": "1.0", "only-a": "1.0", "only-b": "2.0+cu126"}
+
+
+def test_eggs_are_installed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    information = "Metadata-Version: 2.1\nName: {}\nVersion: 3.1\n"
+    write(
+        tmp_path,
+        {
+            "Of_A_File-1.0-py3.11.egg-info": information.format("of-a-file"),
+            "short-1.1.egg-info/PKG-INFO": "",
+            "developed.egg-info/PKG-INFO": information.format("developed"),
+            "file.egg-info": information.format("file"),
+            "empty.egg-info/SOURCES.txt": "",
+            "both.egg-info/PKG-INFO": information.format("both"),
+            "both-2.0.dist-info/METADATA": "",
+            ".egg-info": "",
+        },
+    )
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    found = find_distributions()
+    assert {name: item.version for name, item in found.items()} == {
+        "both": "2.0",
+        "of-a-file": "1.0",
+        "short": "1.1",
+        "developed": "3.1",
+        "file": "3.1",
+    }
+    assert read_installed(found["short"].distribution) == Installed(name="short", version="1.1")
+    assert find_changed_file(found["of-a-file"].distribution) == "RECORD"

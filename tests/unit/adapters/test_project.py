@@ -440,7 +440,7 @@ def test_a_lock_of_a_format_that_is_not_judged(tmp_path: Path, path: str, name: 
     assert faults(lambda: read_lock(project, path), LockError) == (
         f"error[CP206]: whether `{path}` is fresh cannot be told\n  --> {path}\n"
         f"  why: {name} is not judged by this version of cudapin, which reads uv.lock and hashed requirements\n"
-        "  fix: uv lock"
+        '  fix: uv lock, and add `lock = "uv.lock"` to `[tool.cudapin]`'
     )
 
 

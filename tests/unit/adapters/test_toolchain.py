@@ -27,8 +27,9 @@ def toolkit(root: Path, version: str) -> str:
     return str(root)
 
 
-def judged(environ: dict[str, str], root: Path, variant: Variant = CU128) -> str:
-    return render_problems(judge_toolchain(variant, {"PATH": "/nowhere", **environ}, root))
+def judged(user: dict[str, str], root: Path, variant: Variant = CU128, ours: dict[str, str] | None = None) -> str:
+    user = {"PATH": "/nowhere", **user}
+    return render_problems(judge_toolchain(variant, user=user, effective={**user, **(ours or {})}, root=root))
 
 
 @pytest.mark.parametrize("version", ["12.8", "12.8.1"])
@@ -36,8 +37,8 @@ def test_the_right_toolkit(tmp_path: Path, version: str) -> None:
     root = toolkit(tmp_path / "cuda", version)
     environ = {"CUDA_HOME": root, "CUDA_PATH": root, "CUDACXX": f"{root}/bin/nvcc"}
     assert judged(environ, tmp_path) == ""
-    assert find_nvcc(environ, tmp_path) == "12.8"
-    assert find_nvcc({"CUDA_PATH": root}, tmp_path) == "12.8"
+    assert find_nvcc(environ) == "12.8"
+    assert find_nvcc({"CUDA_PATH": root}) == "12.8"
 
 
 @pytest.mark.parametrize("name", ["CUDA_HOME", "CUDA_PATH", "CUDACXX"])
@@ -59,7 +60,7 @@ def test_a_toolkit_that_tells_nothing(tmp_path: Path) -> None:
         "  why: `/nowhere` has no `version.json`, no CUDA headers and no `nvcc` that answers\n"
         "  fix: point `CUDA_HOME` at a toolkit of CUDA 12.8, or unset it"
     )
-    assert find_nvcc({"CUDACXX": "/nowhere/nvcc"}, tmp_path) is None
+    assert find_nvcc({"CUDACXX": "/nowhere/nvcc"}) is None
 
 
 def test_a_version_that_is_none(tmp_path: Path) -> None:
@@ -69,18 +70,33 @@ def test_a_version_that_is_none(tmp_path: Path) -> None:
 
 def test_an_nvcc_on_the_path_counts_where_kernels_are_shipped(tmp_path: Path) -> None:
     root = toolkit(tmp_path / "cuda", "13.0")
-    project = write(tmp_path / "project", {"src/x.py": "", "build/old.cu": "", ".venv/x.cu": ""})
+    others = dict.fromkeys(("build/x.cu", "dist/x.cu", "a/node_modules/x.cu", ".venv/x.cu", "env/lib/x.cu"), "")
+    project = write(tmp_path / "project", {"src/x.py": "", **others, "env/pyvenv.cfg": ""})
     environ = {"PATH": f"{root}/bin"}
-    assert (judged(environ, project), find_nvcc(environ, project)) == ("", None)
+    assert judged(environ, project) == ""
     write(project, {"src/kernel.cu": ""})
     assert judged(environ, project) == (
         "warning[CP405]: the `nvcc` on PATH is of CUDA 13.0\n"
         f"  why: wanted CUDA 12.8 for variant `cu128`, found CUDA 13.0 ({root}/bin/nvcc)\n"
         "  fix: point `PATH` at a toolkit of CUDA 12.8, or unset it"
     )
-    assert find_nvcc(environ, project) == "13.0"
+    assert find_nvcc(environ) is None
     assert judged({**environ, "CUDA_HOME": toolkit(tmp_path / "right", "12.8")}, project) == ""
     assert judged({}, project) == ""
+
+
+def test_an_nvcc_of_ours_goes_before_the_one_on_the_path(tmp_path: Path) -> None:
+    project = write(tmp_path / "project", {"kernel.cu": ""})
+    environ = {"PATH": toolkit(tmp_path / "old", "13.0") + "/bin"}
+    root = toolkit(tmp_path / "locked", "12.8")
+    ours = {"CUDA_HOME": root, "CUDACXX": f"{root}/bin/nvcc"}
+    assert judged(environ, project, ours=ours) == ""
+    assert find_nvcc({**environ, **ours}) == "12.8"
+    assert "the `nvcc` on PATH is of CUDA 13.0" in judged(environ, project, ours={"CUDA_HOME": "/only/headers"})
+
+
+def test_a_toolkit_of_ours_is_not_judged_as_the_users(tmp_path: Path) -> None:
+    assert judged({}, tmp_path, ours={"CUDA_HOME": toolkit(tmp_path / "cuda", "13.0")}) == ""
 
 
 def test_a_variant_without_cuda_needs_no_toolkit(tmp_path: Path) -> None:

@@ -195,3 +195,38 @@ def test_every_key_that_is_read_is_an_allowed_one() -> None:
     attributes = set(Variant.__dataclass_fields__) - {"name", "overrides"}
     assert {key.replace("-", "_") for key in config._VARIANT_KEYS} == attributes
     assert all(re.fullmatch(r"[a-z-]+", key) for key in (*config._TABLE_KEYS, *config._VARIANT_KEYS))
+
+
+@pytest.mark.parametrize(
+    "tag", ["any", "manylinux_2_28_x86_64", "win_amd64", "win32", "macosx_11_0_arm64", "linux_aarch64"]
+)
+def test_platform_tags(tag: str) -> None:
+    assert config_of(f'{CU128}platforms = ["{tag}"]\n').variants["cu128"].platforms == (tag,)
+
+
+@pytest.mark.parametrize(
+    "tags", ['["linux"]', '["manylinux_2_17"]', '["x86_64"]', '["a b-c"]', '["any", "win32"]', "[]"]
+)
+def test_what_is_no_platform_tag(tags: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config_of(f"{CU128}platforms = {tags}\n")
+    assert [problem.code for problem in caught.value.problems] == [Code.CP103]
+
+
+def test_labels_that_a_version_cannot_tell_apart() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config_of('[tool.cudapin]\ndefault = "7"\n[tool.cudapin.variants.007]\n[tool.cudapin.variants.7]\n')
+    assert render_problems(caught.value.problems) == (
+        "error[CP106]: variants `007` and `7` would both be spelled `+7`\n"
+        "  --> pyproject.toml:4 (tool.cudapin.variants.7)\n"
+        "  why: a local version writes numbers without zeros in front (PEP 440)\n"
+        "  fix: rename `7`"
+    )
+
+
+def test_a_placeholder_in_the_lock_of_a_variant() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config_of(f'{CU128}lock = "{{foo}}.txt"\n')
+    assert render_problems(caught.value.problems).startswith(
+        "error[CP103]: `tool.cudapin.variants.cu128.lock` has a placeholder that means nothing\n"
+    )

@@ -960,10 +960,10 @@ error[CP103]: `tool.cudapin.variants.cu128.driver` is not a driver version such 
 platforms = 1
 """,
         """\
-error[CP103]: `tool.cudapin.variants.cu128.platforms` is not a string or a list of strings
+error[CP103]: `tool.cudapin.variants.cu128.platforms` is not a list of platform tags such as `manylinux_2_28_x86_64`, or `any` alone
   --> pyproject.toml:2 (tool.cudapin.variants.cu128.platforms)
-  why: wanted a string or a list of strings, found `1`
-  fix: make `tool.cudapin.variants.cu128.platforms` a string or a list of strings
+  why: wanted a list of platform tags such as `manylinux_2_28_x86_64`, or `any` alone, found `1`
+  fix: make `tool.cudapin.variants.cu128.platforms` a list of platform tags such as `manylinux_2_28_x86_64`, or `any` alone
 """,
         id="variant_platforms",
     ),

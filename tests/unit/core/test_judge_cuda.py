@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -251,7 +252,17 @@ def test_hashes(kind: str, files: tuple[LockedFile, ...], expected: str | None) 
 
 
 def test_packages_that_are_bound_to_no_cuda_need_no_hash() -> None:
-    assert judge(CU128, LockedPackage(name="numpy", version="2")) == ()
+    assert judge(CPU, LockedPackage(name="numpy", version="2")) == ()
+
+
+def test_a_cuda_variant_that_selects_no_package_of_a_cuda() -> None:
+    variant = replace(CU128, extra=("cu128",), group=())
+    assert render_problems(judge(variant, LockedPackage(name="numpy", version="2"))) == (
+        "warning[CP308]: variant `cu128` selects no package of a CUDA from its lock\n"
+        "  --> uv.lock\n"
+        "  why: wanted packages of CUDA 12.8, found none among 1 that extra `cu128` selects\n"
+        "  fix: name what selects it: `extra` or `group` in `[tool.cudapin.variants.cu128]`"
+    )
 
 
 def test_an_index_stands_in_where_the_lock_records_none() -> None:

@@ -31,7 +31,6 @@ def of(*codes: Code) -> list[Problem]:
         ((Code.CP205,), 3),
         ((Code.CP206,), 3),
         ((Code.CP305,), 3),
-        ((Code.CP308,), 3),
         ((Code.CP501,), 3),
         ((Code.CP201, Code.CP205), 3),
         ((Code.CP201, Code.CP205, Code.CP102), 2),

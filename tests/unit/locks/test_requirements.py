@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -100,7 +101,13 @@ def test_an_entry_in_full() -> None:
         hashes=(("sha256", A),),
         via=("demo (pyproject.toml:dev)",),
         line=9,
+        index="https://index.example/simple",
     )
+
+
+def test_the_extras_that_a_pin_records() -> None:
+    (entry,) = parse("alpha[B_c, a]==1\n").entries
+    assert entry.extras == {"a", "b-c"}
 
 
 @pytest.mark.parametrize(
@@ -263,9 +270,15 @@ def test_selection() -> None:
     selection = parse(UV_SPLIT).select(Request(environment=LINUX))
     files = tuple(LockedFile(name="", url=None, hashes={"sha256": digest}) for digest in (A, B))
     assert selection.packages == (
-        LockedPackage(name="alpha", version="1.0", index="", files=files, line=3, direct=True),
+        LockedPackage(name="alpha", version="1.0", files=files, line=3, direct=True),
         LockedPackage(
-            name="beta", version="2.0+cu128", index="", files=files[:1], line=9, direct=True, dependencies=("alpha",)
+            name="beta",
+            version="2.0+cu128",
+            index="https://index.example/simple",
+            files=files[:1],
+            line=9,
+            direct=True,
+            dependencies=("alpha",),
         ),
     )
     assert selection.forks == {
@@ -296,16 +309,55 @@ def test_kinds(line: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("options", "index"),
     [
-        ("", ""),
+        ("", None),
+        ("#    uv pip compile a.in\n", None),
+        ("#    pip-compile --generate-hashes a.in\n", None),
+        ("#    pip-compile --index-url=https://me:pw@index.example/a a.in\n", "https://index.example/a"),
+        ("#    uv pip compile a.in --default-index it=https://index.example/a\n", "https://index.example/a"),
+        (
+            "#    pip-compile -i https://index.example/a a.in\n--index-url https://index.example/a/\n",
+            "https://index.example/a/",
+        ),
+        ("#    pip-compile -i https://index.example/a a.in\n--extra-index-url https://index.example/b\n", ""),
+        ("#    uv pip compile a.in --index https://index.example/a\n", ""),
+        ("#    uv pip compile a.in --torch-backend cu128\n", ""),
+        ("#    pip-compile --pip-args='--extra-index-url https://index.example/a' a.in\n", ""),
+        ("#    pip-compile --no-index a.in\n", ""),
+        ("--no-index\n", ""),
         ("--index-url https://me:pw@index.example/simple?token=x\n", "https://index.example/simple"),
         ("--index-url=https://index.example/simple\n", "https://index.example/simple"),
         ("-i https://index.example/simple\n", "https://index.example/simple"),
-        ("-f https://index.example/links\n", "https://index.example/links"),
+        ("-f https://index.example/links\n", ""),
+        ("--extra-index-url https://index.example/simple\n", ""),
         ("--index-url https://index.example/a\n--extra-index-url https://index.example/b\n", ""),
     ],
 )
-def test_the_index_counts_where_it_is_the_only_one(options: str, index: str) -> None:
+def test_the_index_counts_where_it_is_the_only_one(options: str, index: str | None) -> None:
     (package,) = parse(f"{options}a==1\n").select(Request(environment=LINUX)).packages
+    assert package.index == index
+
+
+def test_the_index_that_uv_notes_counts_for_its_package_alone() -> None:
+    text = "a==1\n    # via b\n    # from https://me:pw@index.example/simple\nb==1\n# from https://index.example/b\n"
+    packages = parse(text).select(Request(environment=LINUX)).packages
+    assert [package.index for package in packages] == ["https://index.example/simple", None]
+
+
+@pytest.mark.parametrize(
+    ("command", "settings", "index"),
+    [
+        ("uv pip compile a.in", {"sources": {"a": {"index": "it"}}}, ""),
+        ("uv pip compile a.in", {"pip": {"extra-index-url": ["https://index.example"]}}, ""),
+        ("./compile.sh", {"index": [{"url": "https://index.example"}]}, ""),
+        ("uv pip compile a.in", {"pip": 3}, None),
+        ("pip-compile a.in", {"index": [{"url": "https://index.example"}]}, None),
+    ],
+)
+def test_an_index_in_the_settings_of_uv_is_not_recorded(
+    command: str, settings: dict[str, Any], index: str | None
+) -> None:
+    lock = parse_requirements(Source(path="x", text=f"#    {command}\na==1\n"), settings)
+    (package,) = lock.select(Request(environment=LINUX)).packages
     assert package.index == index
 
 

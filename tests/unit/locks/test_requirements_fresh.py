@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from cudapin.core.verdict import render_problems
 from cudapin.locks.requirements import parse_requirements
 from cudapin.locks.requirements_command import Inputs, input_paths, read_command
 from cudapin.locks.requirements_fresh import judge_requirements
-from unit.support import LINUX, pyproject_of
+from unit.support import LINUX, A, pyproject_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,11 @@ BETA = "beta==1\n    # via demo (pyproject.toml)\n"
 DEV = "pytest==8\n    # via demo (pyproject.toml:dev)\nruff==1\n    # via demo (pyproject.toml:dev)\n"
 
 
+def hashed(pins: str) -> str:
+    """Give every pin that has a version a hash, in its own line."""
+    return re.sub(r"(?m)^([^\s#-][^#\n]*==[^#\n]*?)(?=\s*(?:#.*)?$)", rf"\1 --hash=sha256:{A}", pins)
+
+
 def judge(
     pins: str,
     command: str | None = UV,
@@ -47,7 +53,7 @@ def judge(
     variants: tuple[Variant, ...] = (),
 ) -> LockVerdict:
     header = "" if command is None else f"# This file was made by\n#    {command}\n"
-    lock = parse_requirements(Source(path="lock.txt", text=header + pins))
+    lock = parse_requirements(Source(path="lock.txt", text=header + hashed(pins)))
     texts = files or {}
 
     def read(path: str) -> Source | None:
@@ -81,7 +87,7 @@ DEPENDENCIES = "`lock.txt` does not pin what `project.dependencies` asks for", "
         (PINS, None),
         (PINS, "./compile.sh"),
         (PINS, "pip-compile ./pyproject.toml"),
-        (PINS, "uv --quiet pip compile pyproject.toml --universal -o lock.txt -p 3.12 --python-platform linux"),
+        (PINS, "uv --quiet pip compile pyproject.toml -o lock.txt -p 3.12 --python-platform linux"),
         (PINS, "python -m piptools compile --generate-hashes --index-url https://index.example/a -o x pyproject.toml"),
         ("alpha==1\n", UV),
         ("alpha==2.9.9rc1+local\n", UV),
@@ -358,15 +364,15 @@ def test_a_project_of_wrong_shape_is_no_crash() -> None:
 
 
 def test_input_paths_follow_what_is_included() -> None:
-    files = {"a/in.txt": "-r ../b.txt\n-c c.txt\n", "a/../b.txt": "-r a/in.txt\n", "a/c.txt": "", "o.txt": ""}
+    files = {"a/in.txt": "-r ../b.txt\n-c c.txt\n", "b.txt": "-r a/in.txt\n", "a/c.txt": "", "o.txt": ""}
 
     def read(path: str) -> Source | None:
         return Source(path=path, text=files[path]) if path in files else None
 
     header = parse_requirements(
-        Source(path="x", text="#    uv pip compile a/in.txt pyproject.toml gone.in --override o.txt\n")
+        Source(path="x", text="#    uv pip compile ./a/in.txt pyproject.toml gone.in --override o.txt\n")
     ).header
-    assert input_paths(read_command(header), read) == ("a/in.txt", "o.txt", "a/../b.txt", "a/c.txt")
+    assert input_paths(read_command(header), read) == ("a/in.txt", "o.txt", "b.txt", "a/c.txt")
 
 
 def test_read_command() -> None:
@@ -399,3 +405,242 @@ def test_a_lock_for_another_platform_is_not_judged_by_the_markers_of_this_one(op
     assert verdict.freshness == "unknown"
     assert "and markers are judged on `linux`" in verdict.problems[0].why
     assert judge(PINS, f"{UV} --python-platform x86_64-manylinux_2_28").freshness == "fresh"
+
+
+@pytest.mark.parametrize(
+    ("pin", "command", "found"),
+    [
+        ("requests[security]==2", UV, "requests[security]"),
+        ("requests==2\nother[extra]==1", UV, "requests"),
+        ("requests[security,use-it]==2", UV, "requests[security,use-it]"),
+        ("requests==2", f"{UV} --no-strip-extras", "requests"),
+        ("requests[Socks]==2", UV, None),
+        ("requests[security, socks]==2", UV, None),
+        ("requests==2", UV, None),
+        ("requests==2", "pip-compile pyproject.toml", None),
+    ],
+)
+def test_an_extra_of_a_dependency_counts_where_the_pins_keep_extras(pin: str, command: str, found: str | None) -> None:
+    project = '[project]\nname = "demo"\ndependencies = ["requests[socks]>=1"]\n'
+    assert told(judge(f"{pin}\n", command, project=project)) == (
+        "fresh\n"
+        if found is None
+        else stale(
+            DEPENDENCIES[0],
+            "pyproject.toml:3 (project.dependencies)",
+            f"wanted `requests[socks]>=1`, the lock has `{found}` at lock.txt:3",
+            command,
+        )
+    )
+
+
+def test_a_universal_lock_has_what_other_platforms_need() -> None:
+    command = f"{UV} --universal"
+    assert told(judge(PINS, command)) == stale(
+        *DEPENDENCIES,
+        "wanted `win-only>=1; sys_platform == 'win32'`, the lock has no `win-only`",
+        command,
+    )
+    assert told(judge(PINS + "win-only==1 ; sys_platform == 'win32'\n", command)) == "fresh\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "marker", "settings"),
+    [
+        (UV, "sys_platform == 'win32'", ""),
+        ("pip-compile --universal pyproject.toml", "sys_platform == 'win32'", ""),
+        (f"{UV} --universal", "python_version < '3.11'", ""),
+        (f"{UV} --universal", "python_full_version < '3.11' and os_name == 'nt'", ""),
+        (f"{UV} --universal", "extra == 'x'", ""),
+        (f"{UV} --universal", "sys_platform == 'win32'", "[tool.uv]\nenvironments = [\"sys_platform == 'linux'\"]\n"),
+    ],
+)
+def test_what_a_lock_may_leave_out(command: str, marker: str, settings: str) -> None:
+    project = f'[project]\nname = "demo"\ndependencies = ["alpha", "beta; {marker}"]\n{settings}'
+    assert told(judge(PINS, command, project=project)) == "fresh\n"
+
+
+def test_a_lock_without_command_is_judged_by_what_its_variants_select() -> None:
+    variant = Variant(name="cu128", extra=("cu-128", "gone"), group=("dev",))
+    pins = PINS + TORCH + DEV
+    assert told(judge(pins, None, variants=(variant,))) == "fresh\n"
+    fix = "make `lock.txt` anew with the command that made it"
+    assert told(judge(PINS + DEV, None, variants=(variant,))) == stale(
+        "`lock.txt` does not pin what `project.optional-dependencies.Cu_128` asks for",
+        "pyproject.toml:7 (project.optional-dependencies.Cu_128)",
+        "wanted `torch>=2.9`, the lock has no `torch`",
+        fix,
+    )
+    assert told(judge(PINS + TORCH, None, variants=(variant,), project=PROJECT.replace('"pytest"', ""))) == stale(
+        "`lock.txt` does not pin what `dependency-groups.lint` asks for",
+        "pyproject.toml:12 (dependency-groups.lint)",
+        "wanted `ruff`, the lock has no `ruff`",
+        fix,
+    )
+
+
+def test_a_lock_without_command_may_be_made_with_any_extra_and_group() -> None:
+    assert told(judge(PINS + TORCH + BETA + DEV, None)) == "fresh\n"
+    assert told(judge(PINS + "gone==1\n    # via demo (pyproject.toml)\n", None)) == stale(
+        "`lock.txt` pins `gone`, which nothing asks for any more",
+        "lock.txt:3",
+        "the lock says `via demo (pyproject.toml)`, where `gone` no longer stands",
+        "make `lock.txt` anew with the command that made it",
+    )
+
+
+@pytest.mark.parametrize("note", ["-r base.in", "-r r/../base.in", "-r base.in (line 3)", "base.in"])
+def test_a_dependency_was_removed_from_an_included_file(note: str) -> None:
+    command = "uv pip compile r/dev.in"
+    files = {"r/dev.in": "-r ../base.in\nalpha\n", "base.in": "# beta\n"}
+    pins = f"alpha==1\n    # via -r r/dev.in\nbeta==1\n    # via {note}\n"
+    assert told(judge(pins, command, files=files)) == stale(
+        "`lock.txt` pins `beta`, which nothing asks for any more",
+        "lock.txt:5",
+        f"the lock says `via {note}`, where `beta` no longer stands",
+        command,
+    )
+    assert told(judge(pins, command, files={**files, "base.in": "beta\n"})) == "fresh\n"
+
+
+def test_an_included_file_was_removed() -> None:
+    pins = "alpha==1\n    # via -r requirements.in\nbeta==1\n    # via -r base.in\n"
+    assert told(judge(pins, IN, files={"requirements.in": "alpha\n"})) == stale(
+        "`lock.txt` pins `beta`, which nothing asks for any more",
+        "lock.txt:5",
+        "the lock says `via -r base.in`, which its command no longer reads",
+        IN,
+    )
+
+
+def test_a_constraint_asks_for_nothing() -> None:
+    pins = "alpha==1\n    # via -r requirements.in\nbeta==1\n    # via\n    #   -c c.txt\n    #   -r requirements.in\n"
+    files = {"requirements.in": "-c c.txt\nalpha\n", "c.txt": "beta<2\n"}
+    assert told(judge(pins, IN, files=files)) == stale(
+        "`lock.txt` pins `beta`, which nothing asks for any more",
+        "lock.txt:5",
+        "the lock says `via -r requirements.in`, where `beta` no longer stands",
+        IN,
+    )
+
+
+def test_a_removal_cannot_be_seen_where_the_lock_has_no_notes() -> None:
+    assert told(judge("alpha==2\nbeta==1\n", f"{UV} --no-annotate")) == "fresh\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "fix"),
+    [
+        (UV, f"{UV} --generate-hashes"),
+        (f"{UV} --generate-hashes", f"{UV} --generate-hashes"),
+        (None, "make `lock.txt` anew with the command that made it, and with `--generate-hashes`"),
+    ],
+)
+def test_a_lock_without_any_hash_is_not_judged(command: str | None, fix: str) -> None:
+    header = "" if command is None else f"#\n#    {command}\n"
+    lock = parse_requirements(Source(path="lock.txt", text=f"{header}alpha==9\n"))
+    verdict = judge_requirements(lock, pyproject_of(PROJECT), (), lambda path: None, LINUX)
+    assert told(verdict) == unknown("none of its pins has a hash, and only hashed requirements are judged", fix)
+
+
+@pytest.mark.parametrize("text", ["", f"alpha @ git+https://index.example/a@{'0' * 40}\n"])
+def test_what_can_have_no_hash_needs_none(text: str) -> None:
+    lock = parse_requirements(Source(path="lock.txt", text=f"#    {UV}\n{text}"))
+    project = pyproject_of('[project]\nname = "demo"\n')
+    assert judge_requirements(lock, project, (), lambda path: None, LINUX).freshness == "fresh"
+
+
+@pytest.mark.parametrize(
+    ("command", "files"),
+    [
+        ("uv pip compile --no-build-isolation-package torch a.in", ("a.in",)),
+        ("uv pip compile --no-binary-package torch a.in b", ("a.in", "b")),
+        ("uv pip compile --not-known-yet=torch reqs", ("reqs",)),
+        ("uv pip compile --universal --generate-hashes reqs", ("reqs",)),
+        ("uv pip compile --config-file uv.toml ./a.in", ("a.in",)),
+        ("uv pip compile --not-known-yet a.in", ("a.in",)),
+        ("uv pip compile --not-known-yet in/reqs", ("in/reqs",)),
+        ("uv pip compile --not-known-yet -", ("-",)),
+        ("pip-compile -q reqs", ("reqs",)),
+    ],
+)
+def test_the_value_of_an_unknown_option_is_no_input(command: str, files: tuple[str, ...]) -> None:
+    header = parse_requirements(Source(path="x", text=f"#    {command}\n")).header
+    assert read_command(header).files == files
+
+
+def test_read_command_reads_indexes_and_platform() -> None:
+    command = (
+        "uv pip compile a.in -i https://me:pw@index.example/i --extra-index-url=https://index.example/e "
+        "--index it=https://me:pw@index.example/n?a=b --default-index https://index.example/d -f links "
+        "--find-links https://index.example/f --no-index --python-platform x86_64-manylinux_2_28"
+    )
+    inputs = read_command(parse_requirements(Source(path="x", text=f"#    {command}\n")).header)
+    assert inputs.indexes == (
+        "https://index.example/i",
+        "https://index.example/e",
+        "https://index.example/n",
+        "https://index.example/d",
+        "links",
+        "https://index.example/f",
+    )
+    assert inputs.python_platform == "x86_64-manylinux_2_28"
+
+
+def test_a_command_without_input_is_not_judged() -> None:
+    command = "uv pip compile --not-known-yet torch"
+    assert told(judge(PINS, command)) == unknown(
+        "its command names no input", f"{command}, then build with `CUDAPIN_ALLOW=CP206`"
+    )
+
+
+@pytest.mark.parametrize("path", ["../base.in", "/etc/base.in"])
+@pytest.mark.parametrize(
+    ("line", "pins", "why"),
+    [
+        ("secret", "", "wanted what stands there, the lock has no pin for it"),
+        ("secret<2", "secret==3\n", "wanted what stands there, the lock has `3` at lock.txt:3"),
+    ],
+)
+def test_a_stale_line_outside_the_project_is_not_told(path: str, line: str, pins: str, why: str) -> None:
+    command = "uv pip compile requirements.in"
+    files = {"requirements.in": f"-r {path}\n", path: f"{line}\n"}
+    assert told(judge(pins, command, files=files)) == stale(
+        f"`lock.txt` does not pin what `{path}` asks for", f"{path}:1", why, command
+    )
+
+
+@pytest.mark.parametrize("path", ["../base.in", "/etc/base.in"])
+@pytest.mark.parametrize(
+    ("line", "pins", "why"),
+    [
+        ("secret:x:0", "", "what stands in `{}:1` is no PEP 508 requirement"),
+        ("-e secret", "", "a local directory stands in `{}:1`"),
+        ("-r secret", "", "the file that `{}:1` includes is missing"),
+        ("secret", "./lib\n", "it has no pin for what `{}:1` asks for, and a local directory in it may be that"),
+    ],
+)
+def test_a_line_outside_the_project_that_is_not_judged_is_not_told(path: str, line: str, pins: str, why: str) -> None:
+    command = "uv pip compile requirements.in"
+    files = {"requirements.in": f"-r {path}\n", path: f"{line}\n"}
+    assert told(judge(pins, command, files=files)) == unknown(
+        why.format(path), f"{command}, then build with `CUDAPIN_ALLOW=CP206`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("-e ./lib", "a local directory stands in `requirements.in:1`: `-e ./lib`"),
+        (
+            "-e git+https://me:pw@index.example/x",
+            "a local directory stands in `requirements.in:1`: `-e git+https://index.example/x`",
+        ),
+        ("-r https://me:pw@index.example/x.in", "its input `https://index.example/x.in` is missing"),
+        ("-c ./c/../gone.in", "its input `gone.in` is missing"),
+    ],
+)
+def test_a_line_of_an_input_that_is_not_judged(line: str, why: str) -> None:
+    assert told(judge(PINS, IN, files={"requirements.in": f"{line}\n"})) == unknown(
+        why, f"{IN}, then build with `CUDAPIN_ALLOW=CP206`"
+    )

@@ -189,56 +189,56 @@ MINIMAL = 'version = 1\nrequires-python = ">=3.10"\n'
             "error[CP205]: `uv.lock` holds an unresolved merge conflict\n"
             "  --> uv.lock:3\n"
             "  why: `<<<<<<< HEAD` is a marker of an unresolved merge conflict\n"
-            "  fix: uv lock",
+            "  fix: restore `uv.lock` from version control, or `rm uv.lock && uv lock`",
         ),
         (
             MINIMAL + "[[package]\n",
             "error[CP205]: `uv.lock` is not valid TOML\n"
             "  --> uv.lock:3\n"
             "  why: expected ']]' at the end of an array declaration\n"
-            "  fix: uv lock",
+            "  fix: restore `uv.lock` from version control, or `rm uv.lock && uv lock`",
         ),
         (
             'version = 2\nrequires-python = ">=3.10"\n',
             "error[CP205]: `uv.lock` has a format version that is not known: it was made by a newer uv\n"
             "  --> uv.lock:1 (version)\n"
             "  why: wanted `version = 1`, found `2`\n"
-            "  fix: uv lock",
+            "  fix: restore `uv.lock` from version control, or `rm uv.lock && uv lock`",
         ),
         (
             "",
             "error[CP205]: `uv.lock` has a format version that is not known\n"
             "  --> uv.lock (version)\n"
             "  why: wanted `version = 1`, found none\n"
-            "  fix: uv lock",
+            "  fix: restore `uv.lock` from version control, or `rm uv.lock && uv lock`",
         ),
         (
             MINIMAL + '[[package]]\nname = "a"\nversion = 1\nsource = { registry = "x" }\n',
             "error[CP205]: `uv.lock` has a value of the wrong type at `package.version`\n"
             "  --> uv.lock:3 (package.version)\n"
             "  why: wanted a string, found an integer\n"
-            "  fix: uv lock",
+            "  fix: restore `uv.lock` from version control, or `rm uv.lock && uv lock`",
         ),
         (
             MINIMAL + '[[package]]\nname = "a"\n',
             "error[CP205]: `uv.lock` lacks `package.source`\n"
             "  --> uv.lock:3 (package.source)\n"
             "  why: uv writes a table there\n"
-            "  fix: uv lock",
+            "  fix: restore `uv.lock` from version control, or `rm uv.lock && uv lock`",
         ),
         (
             MINIMAL + '[[package]]\nname = "a"\nsource = { moon = "x" }\n',
             "error[CP205]: `uv.lock` has an entry that cannot be read: `a`\n"
             "  --> uv.lock:3 (package)\n"
             "  why: its `source` is of no known kind\n"
-            "  fix: uv lock",
+            "  fix: restore `uv.lock` from version control, or `rm uv.lock && uv lock`",
         ),
         (
             "x = " + "[" * 100_000,
             "error[CP205]: `uv.lock` cannot be read\n"
             "  --> uv.lock\n"
             "  why: its values are nested too deeply\n"
-            "  fix: uv lock",
+            "  fix: restore `uv.lock` from version control, or `rm uv.lock && uv lock`",
         ),
     ],
 )

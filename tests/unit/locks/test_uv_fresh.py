@@ -154,7 +154,7 @@ def test_dynamic_dependencies_cannot_be_judged() -> None:
         "error[CP206]: `uv.lock` cannot be judged: `project.dynamic` cannot be read as uv reads it\n"
         "  --> pyproject.toml:5 (project.dynamic)\n"
         "  why: `dependencies` of `demo` come from its build backend\n"
-        "  fix: run `uv lock --check`; where it passes, build with `CUDAPIN_ALLOW=CP206`"
+        "  fix: run `uv lock --check --refresh`; where it passes, build with `CUDAPIN_ALLOW=CP206`"
     )
     stale = judge(edited('">=3.10"\ndyn', '">=3.11"\ndyn', text))
     assert (stale.freshness, [problem.code.name for problem in stale.problems]) == ("stale", ["CP201"])

@@ -336,3 +336,73 @@ def test_an_error_of_ours_leaves_no_files(tmp_path: Path, clean_environment: Pat
     del build.data["extra_metadata"]
     assert build.refuse().startswith("abort 70: ")
     assert left(clean_environment) == []
+
+
+def test_the_stamp_ends_with_its_wheel(tmp_path: Path) -> None:
+    """hatchling hands one metadata object to all targets of a run; an sdist after the wheel must not be stamped."""
+    os.environ["CUDAPIN_VARIANT"] = "cu128"
+    build = Build(write(tmp_path, VARIANTS))
+    build.start()
+    build.hook.finalize("standard", build.data, str(build.dist / "x.whl"))
+    metadata = build.builder.metadata
+    assert (metadata.version, sorted(metadata.core.optional_dependencies)) == ("1.2", ["cpu", "cu128"])
+    assert os.environ["CUDAPIN_VARIANT"] == "cu128"
+    assert "CUDAPIN_CUDA_VERSION" not in os.environ
+
+
+def test_a_refusal_takes_back_what_it_told_others(tmp_path: Path) -> None:
+    Build(write(tmp_path, STALE_CPU)).refuse()
+    assert not [name for name in os.environ if name.startswith("CUDAPIN")]
+
+
+def test_compiled_files_are_judged_whatever_the_hooks_say(tmp_path: Path) -> None:
+    toolkit = write(tmp_path / "toolkit", {"version.json": '{"cuda": {"version": "11.8.0"}}'})
+    os.environ |= {"CUDAPIN_VARIANT": "cu128", "CUDA_HOME": str(toolkit)}
+    Build(write(tmp_path / "pure", {**VARIANTS, "demo/__init__.py": ""})).start()
+    files = {**VARIANTS, "demo/__init__.py": "", "demo/_x.cpython-311-x86_64-linux-gnu.so": ""}
+    assert "the toolkit that `CUDA_HOME` names is CUDA 11.8" in Build(write(tmp_path / "compiled", files)).refuse()
+
+
+def test_the_toolkit_is_judged_without_a_lock_gate(tmp_path: Path) -> None:
+    toolkit = write(tmp_path / "toolkit", {"version.json": '{"cuda": {"version": "11.8.0"}}'})
+    os.environ |= {"CUDAPIN_VARIANT": "cu128", "CUDA_HOME": str(toolkit)}
+    text = PROJECT.replace('lock = "locks/{variant}.txt"', "lock = false").replace('pin = ["torch"]\n', "")
+    assert "lock = false" in text
+    build = Build(write(tmp_path / "project", {"pyproject.toml": text, "demo/__init__.py": ""}))
+    build.data["infer_tag"] = True
+    assert "the toolkit that `CUDA_HOME` names is CUDA 11.8" in build.refuse()
+
+
+def test_binaries_that_a_later_hook_adds_refuse_the_wheel(tmp_path: Path) -> None:
+    import zipfile
+
+    build = Build(write(tmp_path, {**VARIANTS, "demo/__init__.py": ""}))
+    build.start()
+    build.dist.mkdir()
+    artifact = build.dist / "demo-1.2-py3-none-any.whl"
+    with zipfile.ZipFile(artifact, "w") as wheel:
+        wheel.writestr("demo/_x.so", "")
+    with pytest.raises(SystemExit):
+        build.hook.finalize("standard", build.data, str(artifact))
+    assert "error[CP111]: another build hook changed the wheel tag" in build.app.shown[-1]
+    assert list(build.dist.iterdir()) == []
+
+
+def test_a_linked_lock_is_carried_itself(tmp_path: Path) -> None:
+    real = write(tmp_path / "elsewhere", {"cpu.txt": VARIANTS["locks/cpu.txt"]}) / "cpu.txt"
+    root = write(tmp_path / "project", VARIANTS)
+    (root / "locks" / "cpu.txt").unlink()
+    (root / "locks" / "cpu.txt").symlink_to(real)
+    build = Build(root, "sdist")
+    build.start()
+    assert build.data["force_include"][str(real.resolve())] == "locks/cpu.txt"
+
+
+def test_a_variant_asked_of_a_project_without_any(tmp_path: Path) -> None:
+    os.environ["CUDAPIN_VARIANT"] = "cu128"
+    text = '[project]\nname = "demo"\nversion = "1"\n[tool.cudapin]\nlock = false\n'
+    build = Build(write(tmp_path, {"pyproject.toml": text, "demo/__init__.py": ""}))
+    build.start()
+    assert build.app.shown == [
+        "warning: cudapin: this project declares no variants, so CUDAPIN_VARIANT changes nothing"
+    ]

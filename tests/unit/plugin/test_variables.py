@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-import sysconfig
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,19 @@ def test_a_second_project_gets_nothing_of_the_first() -> None:
     assert dict(os.environ) == before
 
 
+def test_withdrawing_gives_back_what_was_there_and_what_was_not(tmp_path: Path) -> None:
+    os.environ.update({"CUDA_HOME": "", "CFLAGS": "", "CPPFLAGS": "-DX", "CUDAPIN_VARIANT": "cpu"})
+    before = dict(os.environ)
+    for _ in range(2):
+        export_variant(CU128)
+        export_toolkit(tmp_path)
+        export_flags(ROOT, tmp_path)
+    assert len(ours()) >= 7
+    for _ in range(2):
+        withdraw()
+        assert dict(os.environ) == before
+
+
 def test_what_the_user_changed_meanwhile_stays() -> None:
     export_variant(CU128)
     os.environ["CUDAARCHS"] = "75"
@@ -104,11 +118,11 @@ def test_what_the_user_changed_meanwhile_stays() -> None:
 
 
 def test_a_toolkit(tmp_path: Path) -> None:
-    export_toolkit(tmp_path, temporary=False)
+    export_toolkit(tmp_path)
     assert ours() == {name: str(tmp_path) for name in ("CUDA_HOME", "CUDA_PATH", "CUDAToolkit_ROOT")}
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/nvcc").touch()
-    export_toolkit(tmp_path, temporary=True)
+    export_toolkit(tmp_path)
     assert ours()["CUDACXX"] == f"{tmp_path}/bin/nvcc"
 
 
@@ -116,17 +130,31 @@ def test_a_toolkit(tmp_path: Path) -> None:
 def test_the_users_toolkit_is_never_mixed_with_ours(tmp_path: Path, name: str) -> None:
     os.environ[name] = "/opt/cuda"
     before = dict(os.environ)
-    export_toolkit(tmp_path, temporary=False)
+    export_toolkit(tmp_path)
     assert dict(os.environ) == before
 
 
 OPTIONS = (
-    f"-ffile-prefix-map=/project=. -ffile-prefix-map={sys.prefix}=build-environment "
-    f"-ffile-prefix-map={sysconfig.get_path('purelib')}=site-packages"
+    "-ffile-prefix-map=/venv=build-environment -ffile-prefix-map=/project=. "
+    "-ffile-prefix-map=/venv/lib/python3.14/site-packages=site-packages"
 )
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="no such options there")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no such options there")
+@pytest.fixture
+def virtual(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    monkeypatch.setattr(sys, "prefix", "/venv")
+    monkeypatch.setattr(sys, "path", ["", "/usr/lib/python3.14", "/venv/lib/python3.14/site-packages"])
+
+
+def places(root: Path = ROOT, toolkit: Path | None = None) -> list[str]:
+    export_flags(root, toolkit)
+    return [option.removeprefix("-ffile-prefix-map=") for option in shlex.split(os.environ["CPPFLAGS"])]
+
+
+@POSIX
+@pytest.mark.usefixtures("virtual")
 @pytest.mark.parametrize(
     ("user", "expected"),
     [
@@ -144,7 +172,48 @@ def test_flags_go_where_the_user_has_some(user: dict[str, str], expected: dict[s
     assert ours() == expected
 
 
-def test_the_toolkit_is_forgotten_too(tmp_path: Path) -> None:
-    export_flags(ROOT, tmp_path)
-    if sys.platform != "win32":
-        assert os.environ["CPPFLAGS"] == f"{OPTIONS} -ffile-prefix-map={tmp_path}=cuda"
+@POSIX
+@pytest.mark.usefixtures("virtual")
+def test_what_lies_inside_comes_after_what_it_lies_in() -> None:
+    site = "/venv/lib/python3.14/site-packages"
+    assert places(Path("/venv/src/x"), Path(f"{site}/nvidia/cu13")) == [
+        "/venv=build-environment",
+        "/venv/src/x=.",
+        f"{site}=site-packages",
+        f"{site}/nvidia/cu13=cuda",
+    ]
+    assert places(Path("/"))[0] == "/=."
+
+
+@POSIX
+@pytest.mark.parametrize("prefix", ["/usr", "/of pip"])
+def test_the_folders_of_pip_are_a_build_environment(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pip = f"{tempfile.gettempdir()}/pip-build-env-abc"
+    sites = [f"{pip}/{name}/lib/python3.14/site-packages" for name in ("overlay", "normal")]
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    monkeypatch.setattr(sys, "prefix", prefix)
+    monkeypatch.setattr(sys, "path", [f"{pip}/site", "/usr/lib/python3.14", "/site-packages", "site-packages", *sites])
+    own = [f"{prefix}=build-environment"] if prefix != "/usr" else []
+    assert sorted(places()) == sorted(
+        [
+            "/project=.",
+            *own,
+            "/site-packages=site-packages",
+            "site-packages=site-packages",
+            *(f"{pip}/{name}=build-environment" for name in ("overlay", "normal")),
+            *(f"{site}=site-packages" for site in sites),
+        ]
+    )
+
+
+@POSIX
+def test_a_python_in_no_virtual_environment_is_never_renamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = "/usr/local/lib/python3.14/dist-packages"
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    monkeypatch.setattr(sys, "prefix", "/usr")
+    monkeypatch.setattr(sys, "path", ["/usr/lib/python3.14", "/usr/lib/python3/dist-packages", site])
+    assert places() == [
+        "/project=.",
+        "/usr/lib/python3/dist-packages=site-packages",
+        f"{site}=site-packages",
+    ]
