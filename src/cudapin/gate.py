@@ -250,7 +250,10 @@ class Gate:
             groups=frozenset(variant.group or ()),
             environment=self.environment,
         )
-        return partial(self.lock(path).select, request, normalise(self.project.metadata.get("name", "")))
+        select = partial(self.lock(path).select, request, normalise(self.project.metadata.get("name", "")))
+        if variant.index is None or self.lock(path).format != "requirements":
+            return select
+        return lambda files_for: _without_index(select(files_for))
 
     def select(self, variant: Variant) -> Selection | None:
         """Return what a variant selects from its lock; None without a lock gate."""
@@ -374,6 +377,12 @@ class Gate:
     def _where(self, *key: str) -> Where:
         source = self.project.pyproject.source
         return Where(path=source.path, line=find_line(source.text, *key), key=".".join(key))
+
+
+def _without_index(selection: Selection) -> Selection:
+    """Forget the default index of packages, where the variant says which index its lock does not record."""
+    packages = (replace(item, index="") if item.index is None else item for item in selection.packages)
+    return replace(selection, packages=tuple(packages))
 
 
 def _variable(name: str, value: str, wanted: str, fix: str) -> Problem:

@@ -306,14 +306,14 @@ PAIRS = [
         ),
         change=("pyproject.toml", "variants.cu126]", "variant.cu126]"),
         message="""
-            error[CP102]: `tool.cudapin` has no key `variant`
-              --> pyproject.toml:14 (tool.cudapin.variant)
-              why: the keys of `tool.cudapin` are `default`, `lock`, …
-              fix: use `variants`
             error[CP104]: the default variant `cu126` is not declared
               --> pyproject.toml:15 (tool.cudapin.default)
               why: the declared variants are `cu118`
               fix: use `cu118`; the names are `cu118`
+            error[CP102]: `tool.cudapin` has no key `variant`
+              --> pyproject.toml:20 (tool.cudapin.variant)
+              why: the keys of `tool.cudapin` are `default`, `lock`, …
+              fix: use `variants`
             """,
     ),
     Pair(

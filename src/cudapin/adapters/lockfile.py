@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,8 @@ def read_lock(project: Project, path: str) -> Lock:
         )
     from cudapin.locks.requirements import parse_requirements
 
-    return parse_requirements(source)
+    tool = project.pyproject.table.get("tool")
+    return parse_requirements(source, tool.get("uv") if isinstance(tool, dict) else None)
 
 
 def judge_lock(project: Project, lock: Lock, users: Sequence[Variant], environment: Mapping[str, str]) -> LockVerdict:
@@ -129,4 +131,4 @@ def _how_to_make(path: str) -> str:
     name = path.rsplit("/", 1)[-1]
     if name == "uv.lock":
         return "uv lock"
-    return f"uv pip compile pyproject.toml --universal --generate-hashes -o {path}"
+    return f"uv pip compile pyproject.toml --universal --generate-hashes -o {shlex.quote(path)}"

@@ -199,7 +199,7 @@ def parse_requirements(source: Source, uv_settings: Mapping[str, Any] | None = N
                 problems.append(_unreadable(source, line, text, str(error)))
     if problems:
         raise LockError(*problems[:10])
-    header = _header(source.text)
+    header = _header(source.text, source.path)
     return RequirementsLock(
         source=source,
         header=header,
@@ -340,12 +340,14 @@ def _is_version(text: str) -> bool:
     return True
 
 
-def _header(text: str) -> Header | None:
+def _header(text: str, path: str = "") -> Header | None:
+    """Find the command in the first comment; uv writes the path of the file without quotes, spaces or not."""
     for line in text.split("\n", 12)[:12]:
         if line and not line.startswith("#"):
             break
         if command := _COMMAND.match(line):
             text = strip_all_credentials(command[1].strip())
+            text = text.replace(f" {path}", f" {shlex.quote(path)}") if " " in path else text
             try:
                 return Header(command=text, arguments=tuple(shlex.split(text)))
             except ValueError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import shlex
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -372,9 +373,17 @@ def _check_variants(
                         key=f"tool.cudapin.variants.{variant.name}",
                     ),
                     why=f"wanted {name_list(missing)} in its command, found `{lock.header.command}`",
-                    fix=f"{lock.header.command} {' '.join(missing)}",
+                    fix=_compile_command(inputs, variants, lock.source.path),
                 )
             )
+
+
+def _compile_command(inputs: Inputs, variants: Sequence[Variant], path: str) -> str:
+    """Return the command that makes the file for the variants that use it; the recorded one may be of another file."""
+    flags = [f"--extra {name}" for variant in variants for name in variant.extra or ()]
+    flags += [f"--group {name}" for variant in variants for name in variant.group or ()]
+    tool = "uv pip compile pyproject.toml --universal" if inputs.is_uv else "pip-compile pyproject.toml"
+    return f"{tool} {' '.join(dict.fromkeys(flags))} --generate-hashes -o {shlex.quote(path)}"
 
 
 def _check_surplus(judge: _Judge, inputs: Inputs, wanted: list[_Wanted]) -> None:

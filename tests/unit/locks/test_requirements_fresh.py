@@ -347,7 +347,7 @@ def test_what_selects_a_variant_must_be_in_the_command(command: str, variant: Va
         "`lock.txt` was not made for variant `cu128`",
         "pyproject.toml:13 (tool.cudapin.variants.cu128)",
         f"wanted {shown} in its command, found `{command}`",
-        f"{command} {missing.replace(',', '')}",
+        f"uv pip compile pyproject.toml --universal {missing.replace(',', '')} --generate-hashes -o lock.txt",
     )
 
 
@@ -644,3 +644,14 @@ def test_a_line_of_an_input_that_is_not_judged(line: str, why: str) -> None:
     assert told(judge(PINS, IN, files={"requirements.in": f"{line}\n"})) == unknown(
         why, f"{IN}, then build with `CUDAPIN_ALLOW=CP206`"
     )
+
+
+def test_a_path_with_a_space_is_no_input() -> None:
+    """uv records `-o my locks/cpu.txt` without quotes."""
+    text = f"# This file was made by\n#    {UV} -o my locks/cpu.txt\n{PINS}".replace(
+        "\n    # via", " --hash=sha256:00\n    # via"
+    )
+    lock = parse_requirements(Source(path="my locks/cpu.txt", text=text))
+    assert judge_requirements(lock, pyproject_of(PROJECT), (), lambda _: None, LINUX).freshness == "fresh"
+    assert lock.header is not None
+    assert lock.header.command == f"{UV} -o 'my locks/cpu.txt'"
