@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cudapin.builds.judgement import Judgement
+    from cudapin.core.config import Variant
     from cudapin.core.select import Choice
     from cudapin.gate import Gate
 
@@ -107,23 +108,27 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         return self._gate, self._gate.choose(requested_variant())
 
     def _export(self) -> None:
+        """Set the variables; of the toolkit only for a build, since hatchling also asks for dependencies alone."""
         gate, choice = self._open()
-        if gate is None:
+        if gate is None or choice is None:
             return
-        toolkit = None
-        if choice is not None:
-            from cudapin.adapters.buildenv import find_distributions, join_toolkit
-            from cudapin.builds.judgement import locked_build_requirements
-
-            export_variant(choice.variant)
-            requirements = locked_build_requirements(gate, choice.variant)
-            if requirements and choice.variant.cuda:
-                installed = find_distributions()
-                names = [item.package.name for item in requirements if item.package.name in installed]
-                toolkit = join_toolkit(installed[name].distribution for name in names)
+        export_variant(choice.variant)
+        if self.directory:
+            toolkit = self._join_toolkit(gate, choice.variant)
             if toolkit is not None:
                 export_toolkit(toolkit)
-        export_flags(Path(self.root), toolkit)
+            export_flags(Path(self.root), toolkit)
+
+    def _join_toolkit(self, gate: Gate, variant: Variant) -> Path | None:
+        from cudapin.adapters.buildenv import find_distributions, join_toolkit
+        from cudapin.builds.judgement import locked_build_requirements
+
+        requirements = locked_build_requirements(gate, variant) if variant.cuda else ()
+        if not requirements:
+            return None
+        installed = find_distributions()
+        names = [item.package.name for item in requirements if item.package.name in installed]
+        return join_toolkit(installed[name].distribution for name in names)
 
     def _initialize_sdist(self, build_data: dict[str, Any]) -> None:
         from cudapin.builds.judgement import judge_sdist
