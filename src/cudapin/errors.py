@@ -51,7 +51,7 @@ class Code(enum.Enum):
     CP207 = "the lock file was made under settings outside the project"
     CP208 = "there is no lock gate"
     CP209 = "uv may reuse a build of another variant"
-    CP210 = "the lock file names a private host"
+    CP210 = "the lock file in an sdist names a private host or holds credentials"
     CP301 = "a locked package is of another CUDA than its variant"
     CP302 = "CUDA majors are mixed within one package's closure"
     CP303 = "a CUDA variant locks a build without CUDA"

@@ -248,3 +248,22 @@ def test_a_lock_cannot_name_files_outside_the_repository_as_its_input(tmp_path: 
     write(tmp_path / "repository", {"base.in": "six"})
     assert read_input(gate.project, "../base.in") is not None
     assert read_input(gate.project, "../../secret") is None
+
+
+def test_an_sdist_that_would_carry_credentials(tmp_path: Path) -> None:
+    lock = f"--extra-index-url https://me:secret@index.example/simple\n{VARIANTS['locks/cpu.txt']}"
+    write(tmp_path, {**VARIANTS, "locks/cpu.txt": lock})
+    judgement = judge_sdist(open_gate(tmp_path, {}))
+    assert render_problems(judgement.warnings) == (
+        "warning[CP210]: the sdist carries `locks/cpu.txt`, which holds credentials\n"
+        "  --> locks/cpu.txt\n"
+        "  why: an address in it has a user name and a password or token, and whoever gets the sdist can read them\n"
+        "  fix: take the credentials out of the lock: installers read them from a keyring, netrc or the environment"
+    )
+
+
+def test_private_hosts() -> None:
+    from cudapin.core.index import find_private_hosts
+
+    text = "http://[fd00::1]:80/x https://127.0.0.1/x http://pkg.corp:8080/x https://index.example/x ssh://git@nas/x"
+    assert find_private_hosts(text) == ("127.0.0.1", "fd00::1", "nas", "pkg.corp")

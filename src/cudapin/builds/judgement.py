@@ -51,12 +51,23 @@ def judge_sdist(gate: Gate) -> Judgement:
 
 
 def _private_host_problems(gate: Gate, path: str) -> Iterable[Problem]:
-    """Warn where an sdist is about to carry a lock from outside the project that names a private host."""
-    from cudapin.core.index import find_private_hosts
+    """Warn where an sdist is about to carry credentials, or a lock from outside it that names a private host."""
+    from cudapin.core.index import find_private_hosts, has_credentials
     from cudapin.core.seal import sealed_path
 
-    source = gate.project.read(path) if sealed_path(path, "") != path and not gate.project.is_sdist else None
-    for host in find_private_hosts(source.text) if source else ():
+    source = None if gate.project.is_sdist else gate.project.read(path)
+    if source is not None and has_credentials(source.text):
+        yield Problem(
+            code=Code.CP210,
+            level="warning",
+            what=f"the sdist carries `{path}`, which holds credentials",
+            where=Where(path=path),
+            why="an address in it has a user name and a password or token, and whoever gets the sdist can read them",
+            fix="take the credentials out of the lock: installers read them from a keyring, netrc or the environment",
+        )
+    if source is None or sealed_path(path, "") == path:
+        return
+    for host in find_private_hosts(source.text):
         yield Problem(
             code=Code.CP210,
             level="warning",

@@ -6,7 +6,7 @@ import hashlib
 import re
 from functools import lru_cache
 
-__all__ = ["find_private_hosts", "is_default_index", "strip_all_credentials", "strip_credentials"]
+__all__ = ["find_private_hosts", "has_credentials", "is_default_index", "strip_all_credentials", "strip_credentials"]
 
 # SHA-256 of the normalised simple-API address of the index that installers use when none is named.
 _DEFAULT_INDEX_SHA256 = "5a06749b2297be54ac5699f6f2761716adc5001a2d5f8b915ab2172922dd5706"
@@ -50,8 +50,14 @@ def find_private_hosts(text: str) -> tuple[str, ...]:
     A host is private by its address (RFC 1918, loopback, RFC 4193), a name without a dot, or a suffix that no public
     name has (RFC 6762, appendix G, and `.internal`).
     """
-    hosts = {found[1].rpartition("@")[2].partition(":")[0].lower() for found in re.finditer(r"://([^/\s\"'\\]+)", text)}
+    places = (found[1].rpartition("@")[2].lower() for found in re.finditer(r"://([^/\s\"'\\]+)", text))
+    hosts = {place[1:].partition("]")[0] if place.startswith("[") else place.partition(":")[0] for place in places}
     return tuple(sorted(host for host in hosts if _is_private(host)))
+
+
+def has_credentials(text: str) -> bool:
+    """Tell whether an address in a text carries a user name with a password or token."""
+    return re.search(r"://[^/\s\"'@:]+:[^/\s\"'@]+@", text) is not None
 
 
 def _is_private(host: str) -> bool:
