@@ -531,3 +531,29 @@ def test_text_that_the_stream_cannot_write(tmp_path: Path) -> None:
     found = python(code, tmp_path, PYTHONIOENCODING="ascii")
     assert (found.returncode, found.stderr) == (2, "")
     assert "title=CP105::" in found.stdout
+
+
+def test_variants_without_the_build_hook(run: Any) -> None:
+    text = PROJECT.replace("[tool.hatch.build.hooks.cudapin]\n", "")
+    done = run("check", files={**VARIANTS, "pyproject.toml": text})
+    assert done.code == 2
+    assert "error[CP106]: variants are declared, and the build hook `cudapin` is not\n" in done.err
+    assert "  fix: add `[tool.hatch.build.hooks.cudapin]`, after the tables of other build hooks\n" in done.err
+
+
+def test_check_of_a_gate_alone_says_what_it_judged(run: Any) -> None:
+    done = run("check", files=GATE)
+    assert (done.code, done.out) == (0, "uv.lock: fresh\n")
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "what"),
+    [
+        ({"pyproject.toml": "[tool.uv.workspace]\nmembers = []\n"}, "", "there is no project here"),
+        (VARIANTS, "--extra cpu", "each variant has a lock file of its own"),
+    ],
+)
+def test_what_lock_show_cannot_show(run: Any, files: Files, options: str, what: str) -> None:
+    done = run("lock", "show", *options.split(), files=files)
+    assert done.code == 2
+    assert done.err.startswith(f"error[CP112]: {what}\n")
