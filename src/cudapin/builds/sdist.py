@@ -10,7 +10,7 @@ from cudapin.adapters.project import digest, read_input
 from cudapin.builds.judgement import is_readable
 from cudapin.core.seal import Seal, SealedFile, sealed_path
 from cudapin.locks.requirements import RequirementsLock
-from cudapin.locks.requirements_command import input_paths, read_command
+from cudapin.locks.requirements_command import input_paths
 
 if TYPE_CHECKING:
     from cudapin.builds.judgement import Judgement
@@ -26,7 +26,7 @@ def seal_sdist(gate: Gate, judgement: Judgement) -> tuple[Seal, dict[str, str]]:
     for path in list(paths):
         lock = gate.lock(path) if path in judgement.verdicts and is_readable(judgement.verdicts[path]) else None
         if isinstance(lock, RequirementsLock):
-            paths += input_paths(read_command(lock.header), partial(read_input, gate.project))
+            paths += input_paths(lock.inputs, partial(read_input, gate.project))
         elif lock is not None:
             inputs = uv_inputs(gate.project, lock)
     files: dict[str, SealedFile] = {}

@@ -1,0 +1,114 @@
+"""What is found out about one requirements file, and the problems that say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cudapin.core.locate import find_line
+from cudapin.errors import Code, Problem, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cudapin.core.lock import Pyproject
+    from cudapin.locks.requirements import Entry, RequirementsLock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One requirement of an input, and where it stands."""
+
+    text: str
+    where: Where
+    is_constraint: bool = False
+    is_override: bool = False
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it stands outside the project, where it is nobody's to show."""
+        return is_outside_project(self.where.path)
+
+
+@dataclass(slots=True)
+class Judge:
+    """The facts of one verdict, gathered step by step. `is_universal`: the lock is for every platform."""
+
+    lock: RequirementsLock
+    environment: Mapping[str, str]
+    project: str
+    is_universal: bool = False
+    read: set[str] = field(default_factory=set)
+    stale: list[Problem] = field(default_factory=list)
+    unknown: list[Problem] = field(default_factory=list)
+
+    @property
+    def fix(self) -> str:
+        """The command that makes the file anew."""
+        header = self.lock.header
+        return header.command if header else f"make `{self.lock.source.path}` anew with the command that made it"
+
+
+def is_outside_project(path: str) -> bool:
+    """Tell whether a path leads out of the project."""
+    return path.startswith(("../", "/"))
+
+
+def stale_pin(judge: Judge, item: Wanted, entry: Entry | None, why: str) -> Problem:
+    """Say that no pin, or none that fits, answers a requirement."""
+    lock = judge.lock.source.path
+    place = "" if entry is None else f" at {lock}:{entry.line}"
+    return Problem(
+        code=Code.CP201,
+        what=f"`{lock}` does not pin what `{item.where.key or item.where.path}` asks for",
+        where=item.where,
+        why=f"{why}{place}",
+        fix=judge.fix,
+    )
+
+
+def gone_input(judge: Judge, pyproject: Pyproject, key: str, name: str) -> Problem:
+    """Say that the command names an extra or group that is gone."""
+    return Problem(
+        code=Code.CP201,
+        what=f"`{judge.lock.source.path}` was made with `{name}`, which `{key}` no longer has",
+        where=Where(path=pyproject.source.path, line=find_line(pyproject.source.text, *key.split(".")), key=key),
+        why=f"its command names `{name}`, and `{key}` does not",
+        fix=f"make it anew without `{name}`, or put `{name}` back",
+    )
+
+
+def derived_lock(lock: RequirementsLock) -> Problem:
+    """Say that the file was exported from another lock file."""
+    command = lock.header.command if lock.header else ""
+    return Problem(
+        code=Code.CP206,
+        what=f"whether `{lock.source.path}` is fresh cannot be told",
+        where=Where(path=lock.source.path, line=1),
+        why=f"it was exported from another lock file by `{command}`, and is not judged by itself",
+        fix="name the lock file it was exported from in `tool.cudapin.lock`",
+    )
+
+
+def unhashed_lock(judge: Judge) -> Problem:
+    """Say that no pin carries a hash."""
+    header = judge.lock.header
+    option = "" if header and "--generate-hashes" in header.arguments else " --generate-hashes"
+    return Problem(
+        code=Code.CP206,
+        what=f"whether `{judge.lock.source.path}` is fresh cannot be told",
+        where=Where(path=judge.lock.source.path, line=1),
+        why="none of its pins has a hash, and only hashed requirements are judged",
+        fix=f"{judge.fix}{option}" if header else f"{judge.fix}, and with `--generate-hashes`",
+    )
+
+
+def unjudged(judge: Judge, why: str) -> Problem:
+    """Say why the file cannot be judged."""
+    return Problem(
+        code=Code.CP206,
+        what=f"whether `{judge.lock.source.path}` is fresh cannot be told",
+        where=Where(path=judge.lock.source.path, line=1),
+        why=why,
+        fix=f"{judge.fix}, then build with `CUDAPIN_ALLOW=CP206`",
+    )
