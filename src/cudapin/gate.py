@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from cudapin.adapters.lockfile import find_lock, judge_lock, read_lock
 from cudapin.adapters.project import digest, read_project
 from cudapin.core.config import Waiver, for_environment, parse_config
+from cudapin.core.declared import declared_extras, declared_groups
 from cudapin.core.fields import name_list, nearest
 from cudapin.core.judge_names import judge_index, judge_names
 from cudapin.core.locate import find_line
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
     from cudapin.adapters.project import Project
     from cudapin.core.config import Config, Variant
     from cudapin.core.cuda import Platform
+    from cudapin.core.cuda_fix import Setting
     from cudapin.core.facts import Facts
     from cudapin.core.judge_cuda import Bound
-    from cudapin.core.lock import Lock, LockedFile, Selection
+    from cudapin.core.lock import Lock, Selection
     from cudapin.core.machine import Machine
     from cudapin.core.select import Choice
+    from cudapin.core.target import Target
     from cudapin.core.waivers import Waived
 
 __all__ = ["Gate", "is_off", "open_gate"]
@@ -87,11 +90,23 @@ class Gate:
         self._selections: dict[str, Selection] = {}
 
     @cached_property
-    def environment(self) -> dict[str, str]:
-        """The PEP 508 environment of the running interpreter."""
-        from packaging.markers import default_environment
+    def target(self) -> Target:
+        """The Python and platform in question: the running interpreter, unless a command puts another in its place."""
+        from cudapin.adapters.interpreter import running_target
 
-        return {key: str(value) for key, value in default_environment().items()}
+        return running_target()
+
+    def at(self, target: Target) -> Gate:
+        """Return the same project as another target sees it; locks are read only once."""
+        other = Gate(self.project, self.config, self.environ)
+        other.target = target
+        other._locks = self._locks
+        return other
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The PEP 508 environment of the target."""
+        return self.target.environment
 
     @cached_property
     def facts(self) -> Facts:
@@ -124,13 +139,13 @@ class Gate:
 
     @property
     def platform(self) -> Platform:
-        """The platform of the running interpreter, as the fact tables name it."""
+        """The platform of the target, as the fact tables name it."""
         from cudapin.core.cuda import parse_platform
 
         return parse_platform(self.environment["sys_platform"], self.environment["platform_machine"])
 
     def variants(self) -> tuple[Variant, ...]:
-        """Return every variant that exists for this environment."""
+        """Return every variant that exists for the target."""
         return tuple(variant for variant in self.all_variants() if is_declared_for(variant, self.environment))
 
     def all_variants(self) -> tuple[Variant, ...]:
@@ -143,8 +158,7 @@ class Gate:
 
     def complete(self, variant: Variant) -> Variant:
         """Fill in what selects the variant: the extra, else the group, of its own name."""
-        extras = {normalise(name) for name in self.project.metadata.get("optional-dependencies", {})}
-        groups = {normalise(name) for name in self.project.pyproject.table.get("dependency-groups", {})}
+        extras, groups = declared_extras(self.project.pyproject), declared_groups(self.project.pyproject)
         name = normalise(variant.name)
         extra, group = variant.extra, variant.group
         if extra is None:
@@ -207,7 +221,8 @@ class Gate:
         if path not in self._verdicts:
             try:
                 users = self.lock_users().get(path, ())
-                verdict = judge_lock(self.project, self.lock(path), users, self.environment)
+                environment = {} if self.lock(path).format == "uv" else self.environment  # costs more than the verdict
+                verdict = judge_lock(self.project, self.lock(path), users, environment)
                 only = users[0].name if len(users) == 1 else None
                 said = tuple(replace(self._mendable(problem), variant=only) for problem in verdict.problems)
                 self._verdicts[path] = replace(verdict, problems=said)
@@ -287,7 +302,7 @@ class Gate:
         if selection is None or path is None:
             return ()
         bound = self.bound(variant, selection)
-        problems = judge_cuda(variant, selection, bound, path, self.is_usable)
+        problems = judge_cuda(variant, selection, bound, self._setting(variant, path), self.target.is_usable)
         source = self.project.pyproject.source
         names = [name for name in (*variant.pin, *variant.build_requires) if not self._is_selected(variant, name)]
         return sort_problems(
@@ -297,6 +312,68 @@ class Gate:
                 *judge_names(variant, names, self._selected_names() if names else frozenset(), source),
             )
         )
+
+    def _setting(self, variant: Variant, path: str) -> Setting:
+        """Return what the messages about a variant's packages say of the project and the target."""
+        from cudapin.core.cuda_fix import Setting, find_indexes, find_named
+
+        lock = self.lock(path)
+        header = getattr(lock, "header", None) if lock.format == "requirements" else None
+        return Setting(
+            lock_path=path,
+            format=lock.format,
+            command=header.command if header else None,  # only a requirements file says what made it
+            platform=self.platform,
+            target=self.target_text,
+            indexes=find_indexes(self.project.pyproject.table),
+            named=find_named(self.project.pyproject.table, variant),
+        )
+
+    @property
+    def target_text(self) -> str:
+        """The target in words."""
+        found = self.environment
+        return f"Python {found['python_version']} on {found['sys_platform']} {found['platform_machine']}"
+
+    def judge_coverage(self, path: str) -> tuple[Problem, ...]:
+        """Return the problem of a lock that is made for other targets only; a broken or missing one has others."""
+        from cudapin.core.judge_target import judge_coverage
+
+        try:
+            lock = self.lock(path)
+        except CudapinError:
+            return ()
+        key = "supported-markers"
+        markers = getattr(lock, "header", {}).get(key, ()) if lock.format == "uv" else ()
+        where = Where(path=path, line=find_line(lock.source.text, key) if markers else None, key=key)
+        return judge_coverage(markers, self.environment, where, self.target_text)
+
+    def judge_variants(self, names: Iterable[str]) -> tuple[Problem, ...]:
+        """Return the problems across variants: one that adds nothing, several that are the same."""
+        from cudapin.core.judge_variants import Chosen, judge_addition, judge_twins
+
+        problems: list[Problem] = []
+        everyone = []
+        for variant in self.variants():
+            selection = self._selected(variant) if variant.name in names else None
+            path = self.lock_path(variant)
+            if selection is None or path is None:
+                continue
+            chosen = Chosen(variant=variant, selection=selection, bound=self.bound(variant, selection))
+            everyone.append(chosen)
+            if self.lock(path).format == "requirements":
+                continue  # the whole file is the variant's
+            plain = self._selected(replace(variant, name="-", extra=(), group=()), path)
+            if plain is not None:
+                problems += judge_addition(chosen, plain, self.project.pyproject)
+        return (*problems, *judge_twins(everyone, self.project.pyproject.source))
+
+    def _selected(self, variant: Variant, path: str | None = None) -> Selection | None:
+        """Return what a variant selects, the files left out where `path` is given; None where that cannot be told."""
+        try:
+            return self.select(variant) if path is None else self._select(path, variant)(lambda _: False)
+        except CudapinError:
+            return None
 
     def _is_selected(self, variant: Variant, name: str) -> bool:
         """Whether some variant, its own first, selects a name from its lock."""
@@ -312,23 +389,6 @@ class Gate:
         except CudapinError:
             return True
         return selection is not None and selection.find(name) is not None
-
-    @cached_property
-    def _tags(self) -> frozenset[object]:
-        from packaging.tags import sys_tags
-
-        return frozenset(sys_tags())
-
-    def is_usable(self, file: LockedFile) -> bool:
-        """Whether the running interpreter could install the file; a file without a name could be any."""
-        if not file.name.endswith(".whl"):
-            return True
-        from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
-        try:
-            return not self._tags.isdisjoint(parse_wheel_filename(file.name)[3])
-        except InvalidWheelFilename:
-            return True
 
     # Waivers
 

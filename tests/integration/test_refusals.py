@@ -174,7 +174,7 @@ OTHER_CUDA = Pair(
         error[CP301]: `torch` of variant `cu126` is a build for CUDA 12.9
           --> locks/cu126.txt:9 (torch)
           why: wanted CUDA 12.6, the lock has `torch 2.9.0+cu129` (the local version label `+cu129`)
-          fix: correct the requirement or the index of `torch` for `cu126`, then lock again
+          fix: uv pip compile --torch-backend cu126 pyproject.toml --group cu126 --universal…
         """,
 )
 TYPO = Pair(
@@ -433,7 +433,7 @@ PAIRS = [
         message="""
             error[CP301]: `nvidia-cudnn-cu13` of variant `cu126` is a build for CUDA 13
               --> locks/cu126.txt:6 (nvidia-cudnn-cu13)
-              why: wanted CUDA 12.6, the lock has `nvidia-cudnn-cu13 9.10.2.21` (`cu13` in the name)
+              why: wanted CUDA 12.6, the lock has `nvidia-cudnn-cu13 9.10.2.21` (`cu13` in the name)…
               fix: correct the requirement or the index of `nvidia-cudnn-cu13` for `cu126`, then lock again
             error[CP302]: `torch` of variant `cu126` requires several CUDA majors
               --> locks/cu126.txt:9 (torch)
@@ -453,7 +453,7 @@ PAIRS = [
             error[CP303]: `torch` of variant `cu126` is a build without CUDA
               --> locks/y.txt:3 (torch)
               why: wanted CUDA 12.6, the lock has `torch 2.9.0+cpu` (the local version label `+cpu`)
-              fix: correct the requirement or the index of `torch` for `cu126`, then lock again
+              fix: uv pip compile --torch-backend cu126 pyproject.toml --group cu126 --universal…
             """,
     ),
     Pair(
@@ -469,7 +469,7 @@ PAIRS = [
             error[CP304]: `torch` of variant `cpu` is a build for CUDA 12.6
               --> locks/y.txt:3 (torch)
               why: wanted no CUDA, the lock has `torch 2.9.0+cu126` (the local version label `+cu126`)
-              fix: correct the requirement or the index of `torch` for `cpu`, then lock again
+              fix: uv pip compile --torch-backend cpu pyproject.toml --group cpu --universal…
             """,
     ),
     Pair(

@@ -17,7 +17,7 @@ from cudapin.core.lock import Pyproject, Request, Source, UvInputs
 from cudapin.core.verdict import render_problems
 from cudapin.locks.uv import parse_uv_lock
 from cudapin.locks.uv_fresh import judge_uv, path_dependencies
-from integration.uv_lab import Index, Table, edits, run_uv, serve, write_project
+from integration.lab import Index, Table, edits, run_uv, serve, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

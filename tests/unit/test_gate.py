@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.tags import sys_tags
 
 from cudapin.builds.judgement import judge_sdist
 from cudapin.core.lock import LockedFile
+from cudapin.core.target import Target
 from cudapin.core.verdict import render_problems
 from cudapin.errors import Code, ConfigError, Problem, Refusal
 from cudapin.gate import Gate, is_off, open_gate
@@ -26,7 +28,7 @@ THREE = (
 def gate_of(root: Path, text: str = PROJECT, environ: dict[str, str] | None = None, **markers: str) -> Gate:
     write(root, {**VARIANTS, "pyproject.toml": text})
     gate = open_gate(root, environ or {})
-    gate.environment = {**LINUX, **markers}
+    gate.target = Target({**LINUX, **markers}, sys_tags)
     return gate
 
 
@@ -159,6 +161,39 @@ def test_an_index_that_the_lock_contradicts(tmp_path: Path) -> None:
     )
 
 
+def test_a_package_of_another_cuda_names_the_command_that_made_its_lock(tmp_path: Path) -> None:
+    gate = gate_of(tmp_path)
+    write(tmp_path, {"locks/cu128.txt": str(VARIANTS["locks/cu128.txt"]).replace("+cu128", "+cpu")})
+    assert render_problems(gate.judge_variant(gate.variants()[1])) == (
+        "error[CP303]: `torch` of variant `cu128` is a build without CUDA\n"
+        "  --> locks/cu128.txt:5 (torch)\n"
+        "  why: wanted CUDA 12.8, the lock has `torch 2.9.0+cpu` (the local version label `+cpu`)\n"
+        "  fix: uv pip compile --torch-backend cu128 pyproject.toml --generate-hashes --extra cu128"
+    )
+
+
+def test_requirements_are_wholly_their_variants(tmp_path: Path) -> None:
+    gate = gate_of(tmp_path)
+    same = {"locks/cpu.txt": VARIANTS["locks/cu128.txt"]}
+    assert gate.judge_variants(["cpu", "cu128"]) == ()
+    write(tmp_path, same)
+    found = gate_of(tmp_path / "x", PROJECT.replace('arch = ["9.0"]', ""))
+    write(tmp_path / "x", same)
+    assert [(problem.code, problem.what) for problem in found.judge_variants(["cpu", "cu128"])] == [
+        (Code.CP311, "variants `cpu`, `cu128` select the same CUDA packages")
+    ]
+    assert found.judge_variants(["cu128"]) == ()
+    (tmp_path / "x" / "locks" / "cpu.txt").unlink()
+    assert gate_of(tmp_path / "y").at(found.target).judge_variants([]) == ()
+
+
+def test_a_broken_lock_is_no_question_across_variants(tmp_path: Path) -> None:
+    gate = gate_of(tmp_path)
+    (tmp_path / "locks" / "cpu.txt").unlink()
+    assert gate.judge_variants(["cpu", "cu128"]) == ()
+    assert gate_of(tmp_path / "x", THREE).judge_variants(["cpu", "cu128"]) == ()
+
+
 def test_the_mend_of_a_lock_passes_the_gate_of_a_dynamic_project(tmp_path: Path) -> None:
     text = PROJECT.replace('dependencies = ["numpy>=1"]\n', 'dynamic = ["dependencies"]\n')
     verdict = gate_of(tmp_path, text).judge_lock("locks/cpu.txt")
@@ -174,7 +209,7 @@ def test_which_files_are_usable(tmp_path: Path) -> None:
         "": True,
         "odd.whl": True,
     }
-    assert {name: gate.is_usable(LockedFile(name=name, url=None, hashes={})) for name in names} == names
+    assert {name: gate.target.is_usable(LockedFile(name=name, url=None, hashes={})) for name in names} == names
 
 
 @pytest.mark.parametrize(("value", "expected"), [(None, False), ("", False), ("on", False), ("off", True)])

@@ -6,6 +6,7 @@ import shlex
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cudapin.adapters.derived import find_source, judge_export_of
 from cudapin.adapters.project import find_uv_lock, read_input, read_uv_inputs
 from cudapin.core.fields import name_list
 from cudapin.errors import Code, ConfigError, LockError, Problem, Where
@@ -15,18 +16,21 @@ if TYPE_CHECKING:
 
     from cudapin.adapters.project import Project
     from cudapin.core.config import Variant
-    from cudapin.core.lock import Lock, LockVerdict, UvInputs
+    from cudapin.core.lock import Lock, LockVerdict, Source, UvInputs
 
-__all__ = ["find_lock", "judge_lock", "read_lock", "uv_inputs"]
+__all__ = ["find_lock", "judge_lock", "parse_lock", "read_lock", "uv_inputs"]
 
 _CANDIDATES = ("uv.lock", "pylock.toml", "poetry.lock", "pdm.lock", "requirements.lock", "requirements.txt")
 _NOT_JUDGED = {
-    "pylock": "pylock.toml (PEP 751)",
-    "poetry": "poetry.lock",
-    "pdm": "pdm.lock",
-    "Pipfile": "Pipfile.lock",
-    "conda-lock": "conda-lock.yml",
-    "pixi": "pixi.lock",
+    "Pipfile": "it is made from `Pipfile`, not from `pyproject.toml`",
+    "conda-lock": "only conda-lock itself knows what its content hash covers",
+    "pixi": "it records no digest of what it was made from",
+}
+_COMMANDS = {
+    "uv.lock": "uv lock",
+    "poetry.lock": "poetry lock",
+    "pdm.lock": "pdm lock",
+    "pylock.toml": "uv pip compile pyproject.toml --universal -o pylock.toml",
 }
 
 
@@ -67,11 +71,28 @@ def read_lock(project: Project, path: str) -> Lock:
                 else _how_to_make(path),
             )
         )
-    name = path.rsplit("/", 1)[-1]
+    return parse_lock(path.rsplit("/", 1)[-1], source, project)
+
+
+def parse_lock(name: str, source: Source, project: Project) -> Lock:
+    """Return a lock file parsed by the parser that its file name asks for; `read_lock` says what it raises."""
+    path = source.path
     if name == "uv.lock":
         from cudapin.locks.uv import parse_uv_lock
 
         return parse_uv_lock(source)
+    if name == "poetry.lock":
+        from cudapin.locks.poetry import parse_poetry_lock
+
+        return parse_poetry_lock(source, project.pyproject)
+    if name == "pdm.lock":
+        from cudapin.locks.pdm import parse_pdm_lock
+
+        return parse_pdm_lock(source, project.pyproject)
+    if name == "pylock.toml" or (name.startswith("pylock.") and name.endswith(".toml")):
+        from cudapin.locks.pylock import parse_pylock
+
+        return parse_pylock(source)
     stem = name.split(".", 1)[0]
     if stem in _NOT_JUDGED and not name.endswith((".txt", ".in")):
         raise LockError(
@@ -79,8 +100,7 @@ def read_lock(project: Project, path: str) -> Lock:
                 code=Code.CP206,
                 what=f"whether `{path}` is fresh cannot be told",
                 where=Where(path=path),
-                why=f"{_NOT_JUDGED[stem]} is not judged by this version of cudapin, which reads uv.lock and "
-                "hashed requirements",
+                why=_NOT_JUDGED[stem],
                 fix=f'{_how_to_make("uv.lock")}, and add `lock = "uv.lock"` to `[tool.cudapin]`',
             )
         )
@@ -92,18 +112,54 @@ def read_lock(project: Project, path: str) -> Lock:
 
 def judge_lock(project: Project, lock: Lock, users: Sequence[Variant], environment: Mapping[str, str]) -> LockVerdict:
     """Judge a lock file by the rule of its format; `users` are the variants that take their packages from it."""
+    if (found := find_source(project, lock.source)) is not None:
+        open_lock = partial(_open_lock, project, users, environment)
+        return judge_export_of(project, lock, found, users, environment, open_lock)
+    return _judge_independent(project, lock, users, environment)
+
+
+def _judge_independent(
+    project: Project, lock: Lock, users: Sequence[Variant], environment: Mapping[str, str]
+) -> LockVerdict:
+    read = partial(read_input, project)
     if lock.format == "uv":
         from cudapin.locks.uv import UvLock
         from cudapin.locks.uv_fresh import judge_uv
 
         if isinstance(lock, UvLock) and (inputs := uv_inputs(project, lock)) is not None:
             return judge_uv(lock, inputs)
+    if lock.format == "poetry":
+        from cudapin.locks.poetry import PoetryLock
+        from cudapin.locks.poetry_fresh import judge_poetry
+
+        if isinstance(lock, PoetryLock):
+            return judge_poetry(lock, project.pyproject, users, environment)
+    if lock.format == "pdm":
+        from cudapin.locks.pdm import PdmLock
+        from cudapin.locks.pdm_fresh import judge_pdm
+
+        if isinstance(lock, PdmLock):
+            find = None if project.is_sdist else partial(_find_projects, project)
+            return judge_pdm(lock, project.pyproject, users, read, environment, find)
+    if lock.format == "pylock":
+        from cudapin.locks.pylock import Pylock
+        from cudapin.locks.pylock_fresh import judge_pylock
+
+        if isinstance(lock, Pylock):
+            return judge_pylock(lock, project.pyproject, users, read, environment)
     from cudapin.locks.requirements import RequirementsLock
     from cudapin.locks.requirements_fresh import judge_requirements
 
     if isinstance(lock, RequirementsLock):
-        return judge_requirements(lock, project.pyproject, users, partial(read_input, project), environment)
+        return judge_requirements(lock, project.pyproject, users, read, environment)
     raise TypeError(lock.format)
+
+
+def _open_lock(
+    project: Project, users: Sequence[Variant], environment: Mapping[str, str], path: str
+) -> tuple[Lock, LockVerdict]:
+    lock = read_lock(project, path)
+    return lock, judge_lock(project, lock, users, environment)
 
 
 def uv_inputs(project: Project, lock: Lock) -> UvInputs | None:
@@ -114,21 +170,24 @@ def uv_inputs(project: Project, lock: Lock) -> UvInputs | None:
     return read_uv_inputs(project, path_dependencies(lock)) if isinstance(lock, UvLock) else None
 
 
+def _find_projects(project: Project, pattern: str) -> tuple[str, ...]:
+    """Return the directories with a `pyproject.toml` that a glob matches, relative to the project."""
+    try:
+        found = [path for path in project.root.glob(pattern) if (path / "pyproject.toml").is_file()]
+    except (ValueError, IndexError, NotImplementedError, OSError):
+        return ()
+    return tuple(sorted(project.shown(path) for path in found))
+
+
 def _competes(project: Project, name: str) -> bool:
     """Tell whether a file is a lock of its own: not derived from another, and for `requirements.txt`, hashed."""
-    from cudapin.locks.requirements import is_derived
-
     source = project.read(name)
-    if source is None:
-        return False
-    head = source.text[:2000]
-    if is_derived(head) or "uv export" in head:
+    if source is None or find_source(project, source) is not None:
         return False
     return name != "requirements.txt" or "--hash=" in source.text
 
 
 def _how_to_make(path: str) -> str:
-    name = path.rsplit("/", 1)[-1]
-    if name == "uv.lock":
-        return "uv lock"
+    if command := _COMMANDS.get(path.rsplit("/", 1)[-1]):
+        return command
     return f"uv pip compile pyproject.toml --universal --generate-hashes -o {shlex.quote(path)}"

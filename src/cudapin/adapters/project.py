@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,13 +180,18 @@ def read_uv_inputs(project: Project, directories: Iterable[str] = ()) -> UvInput
     members = tuple(_members(project, root))
     settings, settings_path = _settings(project, root)
     known = {(root / member.directory).resolve() for member in members}
-    others = [name for name in directories if (root / name).resolve() not in known]
+    others = tuple(_path_dependencies(project, root, [d for d in directories if (root / d).resolve() not in known]))
+    workspaces = tuple(_path_workspaces(project, root, others))
+    places = [member.directory for members in (others, *workspaces) for member in members]
+    climbs = max((place.split("/").count("..") for place in places), default=0)
     return UvInputs(
         members=members,
         settings=settings,
         settings_path=settings_path,
         project=Path(os.path.relpath(project.root, root)).as_posix(),
-        path_dependencies=tuple(_path_dependencies(project, root, others)),
+        path_dependencies=others,
+        path_workspaces=workspaces,
+        place="/".join(root.resolve().parts[1:][-climbs:]) if climbs else "",
     )
 
 
@@ -236,15 +242,19 @@ def find_workspace_root(project: Project) -> Path:
     """
     if project.is_sdist or "workspace" in _uv_table(project.pyproject.table):
         return project.root
-    for directory in project.root.parents:
-        file = directory / "pyproject.toml"
-        if not file.is_file():
+    return _workspace_above(project, project.root) or project.root
+
+
+def _workspace_above(project: Project, start: Path) -> Path | None:
+    """Return the directory of the workspace above that takes a directory in, or None."""
+    for directory in start.parents:
+        if not (directory / "pyproject.toml").is_file():
             continue
-        workspace = _uv_table(_read_pyproject(file, project.shown(file), ".").table).get("workspace")
-        if isinstance(workspace, dict) and project.root in _member_directories(directory, workspace):
-            return directory
-        break
-    return project.root
+        above = project.pyproject if directory == project.root else _read_toml(project, directory)
+        workspace = _uv_table(above.table).get("workspace")
+        is_member = isinstance(workspace, dict) and start in _member_directories(directory, workspace)
+        return directory if is_member else None
+    return None
 
 
 def _members(project: Project, root: Path) -> Iterator[Pyproject]:
@@ -271,7 +281,28 @@ def _path_dependencies(project: Project, root: Path, directories: Iterable[str])
         file = root / name / "pyproject.toml"
         inside = not project.is_sdist or file.resolve().is_relative_to(project.root.resolve())
         if inside and file.is_file():
-            yield _read_pyproject(file, project.shown(file), name)
+            yield _read_pyproject(file, project.shown(file), posixpath.normpath(name))
+
+
+def _path_workspaces(project: Project, root: Path, others: Iterable[Pyproject]) -> Iterator[tuple[Pyproject, ...]]:
+    """Yield each workspace that a path dependency belongs to, its root first."""
+    seen: dict[Path, list[Path]] = {}
+    for other in () if project.is_sdist else others:
+        directory = Path(os.path.normpath(root / other.directory))
+        if any(directory in members for members in seen.values()):
+            continue
+        home = directory if "workspace" in _uv_table(other.table) else _workspace_above(project, directory)
+        if home is not None and home != root:
+            workspace = _uv_table(_read_toml(project, home).table).get("workspace")
+            members = _member_directories(home, workspace) if isinstance(workspace, dict) else []
+            seen[home] = list(dict.fromkeys((home, *members)))
+            yield tuple(_read_toml(project, place, root) for place in seen[home])
+
+
+def _read_toml(project: Project, directory: Path, root: Path | None = None) -> Pyproject:
+    file = directory / "pyproject.toml"
+    name = "." if root is None else Path(os.path.relpath(directory, root)).as_posix()
+    return _read_pyproject(file, project.shown(file), name)
 
 
 def _member_directories(root: Path, workspace: dict[str, Any]) -> list[Path]:
@@ -375,7 +406,7 @@ def _parse(text: str, shown: str, error_class: type[CudapinError]) -> dict[str, 
 
 def _text(file: Path, shown: str, error_class: type[CudapinError], code: Code) -> str:
     try:
-        return file.read_text(encoding="utf-8").removeprefix("\ufeff")
+        text = file.read_bytes().decode().removeprefix("\ufeff")
     except (OSError, UnicodeDecodeError) as error:
         raise error_class(
             Problem(
@@ -386,3 +417,4 @@ def _text(file: Path, shown: str, error_class: type[CudapinError], code: Code) -
                 fix=f"mend `{shown}`",
             )
         ) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

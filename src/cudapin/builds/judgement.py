@@ -100,7 +100,7 @@ def locked_build_requirements(gate: Gate, variant: Variant) -> tuple[BuildRequir
     from cudapin.core.judge_env import build_requirements
 
     selection = gate.select(variant) if variant.build_requires else None
-    return () if selection is None else build_requirements(selection, variant.build_requires, gate.is_usable)
+    return () if selection is None else build_requirements(selection, variant.build_requires, gate.target.is_usable)
 
 
 def _divide(

@@ -9,6 +9,7 @@ from cudapin.adapters.lockfile import uv_inputs
 from cudapin.adapters.project import digest, read_input
 from cudapin.builds.judgement import is_readable
 from cudapin.core.seal import Seal, SealedFile, sealed_path
+from cudapin.locks.pylock import Pylock
 from cudapin.locks.requirements import RequirementsLock
 from cudapin.locks.requirements_command import input_paths
 
@@ -25,7 +26,7 @@ def seal_sdist(gate: Gate, judgement: Judgement) -> tuple[Seal, dict[str, str]]:
     inputs = None
     for path in list(paths):
         lock = gate.lock(path) if path in judgement.verdicts and is_readable(judgement.verdicts[path]) else None
-        if isinstance(lock, RequirementsLock):
+        if isinstance(lock, (RequirementsLock, Pylock)):
             paths += input_paths(lock.inputs, partial(read_input, gate.project))
         elif lock is not None:
             inputs = uv_inputs(gate.project, lock)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cudapin.adapters.project import find_members
-from cudapin.cli.static import judge_static
+from cudapin.cli.check_project import check_project
+from cudapin.cli.check_project import no_gate as _no_gate
+from cudapin.cli.check_project import waiver_notes as _waiver_notes
 from cudapin.core.config import Variant
 from cudapin.core.fields import name_list, nearest
 from cudapin.core.index import strip_credentials
-from cudapin.core.verdict import exit_code
-from cudapin.errors import Code, ConfigError, CudapinError, Problem, Where, sort_problems
+from cudapin.core.target import PLATFORMS, other_target
+from cudapin.errors import Code, ConfigError, CudapinError, Problem, sort_problems
 from cudapin.gate import Gate, open_gate
 
 if TYPE_CHECKING:
@@ -25,28 +26,30 @@ if TYPE_CHECKING:
 __all__ = ["Outcome", "check", "lock_check", "lock_show"]
 
 _WORST = ("missing", "stale", "unknown", "fresh")
-_PLATFORM = re.compile(
-    r"(?:many|musl)?(?P<system>linux|macosx)(?:\d+|_\d+_\d+)?_(?P<machine>[a-z]\w+)|win_amd64|win_arm64|win32"
-)
-_MARKERS = {
-    "linux": {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
-    "macosx": {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
-    "win": {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"},
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a command found: its problems, its text for stdout, its JSON keys, and notes for `-v`."""
+    """What a command found: its problems, its text for stdout, its JSON keys, and notes for `-v`.
+
+    `code` is the exit code where no problem gives one.
+    """
 
     problems: tuple[Problem, ...]
     text: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    code: int = 0
 
 
-def check(root: Path, environ: Mapping[str, str], names: Sequence[str] | None) -> Outcome:
-    """Run every static check on the project; at a uv workspace root, on every member."""
+def check(
+    root: Path,
+    environ: Mapping[str, str],
+    names: Sequence[str] | None,
+    python: str | None = None,
+    platform: str | None = None,
+) -> Outcome:
+    """Run every static check on the project, for one Python and platform; at a uv workspace root, on every member."""
     problems: list[Problem] = []
     rows: list[dict[str, Any]] = []
     texts: list[str] = []
@@ -59,10 +62,12 @@ def check(root: Path, environ: Mapping[str, str], names: Sequence[str] | None) -
             gates.append((prefix, open_gate(member, environ)))
         except CudapinError as error:
             problems += [_moved(problem, prefix) for problem in error.problems]
+    for _, gate in gates:
+        _retarget(gate, python, platform)
     wanted = None if names is None else _declared(names, [gate for _, gate in gates], is_whole=not problems)
     for prefix, gate in gates:
         try:
-            found, member_rows, member_notes = _check_project(gate, wanted)
+            found, member_rows, member_notes = check_project(gate, wanted)
         except CudapinError as error:
             found, member_rows, member_notes = error.problems, [], ()
         problems += [_moved(problem, prefix) for problem in found]
@@ -134,7 +139,7 @@ def lock_show(
                 "there is no project here", "`pyproject.toml` has no `[project]`", "name a member with `--project DIR`"
             )
         )
-    gate.environment = _environment(gate.environment, python, platform)
+    _retarget(gate, python, platform)
     if variant is not None and (extras or groups):
         raise ConfigError(
             _wrong("`--variant` and `--extra`/`--group` exclude each other", "both were given", "leave one out")
@@ -160,48 +165,6 @@ def lock_show(
     return Outcome(problems=(), text=_table(selection), data={"packages": _packages(selection)})
 
 
-def _check_project(
-    gate: Gate, names: Sequence[str] | None
-) -> tuple[tuple[Problem, ...], list[dict[str, Any]], tuple[str, ...]]:
-    if names is not None:
-        own = [name for name in names if name in gate.config.variants or name == "auto"]
-        names = [choice.variant.name for name in own if (choice := gate.choose(name)) is not None]
-    problems = list(judge_static(gate))
-    if not gate.config.has_lock_gate:
-        problems.append(_no_gate(gate))
-    for path, users in gate.lock_users().items():
-        if names is None or not users or any(user.name in names for user in users):
-            problems += gate.judge_lock(path).problems
-    rows = []
-    for variant in gate.variants():
-        if names is None or variant.name in names:
-            found, packages = _check_variant(gate, variant)
-            problems += found
-            rows.append({"name": variant.name, "verdict": _word(gate, variant, found), "packages": packages})
-    waived = gate.waive(problems)
-    return waived.standing, rows, _waiver_notes(waived.accepted)
-
-
-def _check_variant(gate: Gate, variant: Variant) -> tuple[tuple[Problem, ...], dict[str, str | None]]:
-    path = gate.lock_path(variant)
-    if path is None or gate.judge_lock(path).freshness == "missing":
-        return (), {}
-    try:
-        selection = gate.select(variant)
-        problems = gate.judge_variant(variant)
-    except CudapinError as error:
-        return error.problems, {}
-    bound = gate.bound(variant, selection) if selection else ()
-    return problems, {item.package.name: item.package.version for item in bound}
-
-
-def _word(gate: Gate, variant: Variant, problems: tuple[Problem, ...]) -> str:
-    path = gate.lock_path(variant)
-    lock_problems = gate.judge_lock(path).problems if path else ()
-    standing = gate.waive((*problems, *lock_problems), variant.name).standing
-    return {0: "ok", 3: "unknown"}.get(exit_code(standing), "wrong") if path else "unknown"
-
-
 def _relative(path: Path, root: Path) -> str:
     return os.path.relpath(path, root).replace(os.sep, "/")
 
@@ -214,17 +177,6 @@ def _moved(problem: Problem, prefix: str) -> Problem:
     if not prefix or problem.where is None:
         return problem
     return replace(problem, where=replace(problem.where, path=f"{prefix}{problem.where.path}"))
-
-
-def _no_gate(gate: Gate) -> Problem:
-    return Problem(
-        code=Code.CP208,
-        level="warning",
-        what="this project has no lock gate",
-        where=Where(path=gate.project.pyproject.source.path, key="tool.cudapin.lock"),
-        why="`lock = false`: what it builds from is not checked",
-        fix="remove `lock = false` to have it checked",
-    )
 
 
 def _path_in_project(gate: Gate, file: str) -> str:
@@ -247,41 +199,17 @@ def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in mapping.items() if name != key}
 
 
-def _waiver_notes(accepted: Sequence[tuple[Problem, Any]]) -> tuple[str, ...]:
-    return tuple(f"waived {problem.code.name}: {problem.what} ({waiver.reason})" for problem, waiver in accepted)
-
-
-def _environment(running: Mapping[str, str], python: str | None, platform: str | None) -> dict[str, str]:
-    environment = dict(running)
-    if python is not None:
-        if not re.fullmatch(r"3\.\d+(\.\d+)?", python):
-            raise ConfigError(
-                _wrong(
-                    "`--python` is no Python version",
-                    f"wanted `3.12` or the like, found `{python}`",
-                    "use `--python 3.12`",
-                )
-            )
-        full = python if python.count(".") > 1 else f"{python}.0"
-        environment |= {
-            "python_version": ".".join(full.split(".")[:2]),
-            "python_full_version": full,
-            "implementation_version": full,
-        }
-    if platform is not None:
-        match = _PLATFORM.fullmatch(platform)
-        if match is None:
-            raise ConfigError(
-                _wrong(
-                    "`--platform` is no platform tag",
-                    f"wanted `linux_x86_64` or the like, found `{platform}`",
-                    nearest(platform, ("linux_x86_64", "linux_aarch64", "win_amd64", "macosx_arm64")),
-                )
-            )
-        system = match["system"] or "win"
-        machine = match["machine"] or {"win_amd64": "AMD64", "win_arm64": "ARM64", "win32": "x86"}[platform]
-        environment |= {**_MARKERS[system], "platform_machine": machine, "platform_release": "", "platform_version": ""}
-    return environment
+def _retarget(gate: Gate, python: str | None, platform: str | None) -> None:
+    """Put the Python and platform that the command line names in the place of the running ones."""
+    try:
+        gate.target = other_target(gate.target, python, None)
+    except ValueError as error:
+        raise ConfigError(_wrong("`--python` is no Python version", str(error), "use `--python 3.12`")) from error
+    try:
+        gate.target = other_target(gate.target, None, platform)
+    except ValueError as error:
+        what = "`--platform` is no platform tag"
+        raise ConfigError(_wrong(what, str(error), nearest(platform or "", PLATFORMS))) from error
 
 
 def _normalised(names: Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ import io
 import json
 import os
 import sys
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -85,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     chosen = check.add_mutually_exclusive_group()
     chosen.add_argument("--variant", action="append", metavar="V", help="check this variant (may be repeated)")
     chosen.add_argument("--all", action="store_true", help="check every variant (the default)")
+    check.add_argument("--python", metavar="X.Y", help="for this Python (default: the running one)")
+    check.add_argument("--platform", metavar="TAG", help="for this platform, such as linux_x86_64 or win_amd64")
 
     lock = commands.add_parser("lock", parents=[common], help="judge or show the lock file")
     actions = lock.add_subparsers(dest="action", metavar="ACTION", required=True)
@@ -96,7 +97,25 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--group", action="append", default=[], metavar="G", help="for this group (may be repeated)")
     show.add_argument("--python", metavar="X.Y", help="for this Python (default: the running one)")
     show.add_argument("--platform", metavar="TAG", help="for this platform, such as linux_x86_64 or win_amd64")
+    diff = actions.add_parser("diff", parents=[common], help="what changed between two lock files, for each variant")
+    diff.add_argument("old", metavar="OLD", help="a lock file, or `REV:PATH` for one in a git revision")
+    diff.add_argument("new", metavar="NEW", help="the same, for the lock file to compare it with")
+    diff.add_argument("--exit-code", action="store_true", help="exit 1 where they differ")
+    diff.add_argument("--python", metavar="X.Y", help="for this Python (default: the running one)")
+    diff.add_argument("--platform", metavar="TAG", help="for this platform, such as linux_x86_64 or win_amd64")
+    _add_export(commands, common)
     return parser
+
+
+def _add_export(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
+    export = commands.add_parser("export", parents=[common], help="what the lock file selects, as an installable file")
+    export.add_argument("--to", required=True, choices=("requirements", "pylock"), help="the format of the file")
+    export.add_argument("--variant", metavar="V", help="for this variant (default: the default one)")
+    export.add_argument("--extra", action="append", default=[], metavar="E", help="for this extra (may be repeated)")
+    export.add_argument("--group", action="append", default=[], metavar="G", help="for this group (may be repeated)")
+    export.add_argument("--python", metavar="X.Y", help="for this Python (default: the running one)")
+    export.add_argument("--platform", metavar="TAG", help="for this platform, such as linux_x86_64 or win_amd64")
+    export.add_argument("-o", "--output", metavar="FILE", help="write it there (default: to standard output)")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,6 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CudapinError as error:
         problems = error.problems
     except Exception:  # noqa: BLE001
+        import traceback
+
         traceback.print_exc()
         problems = (own_failure(),)
     try:
@@ -123,7 +144,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, AttributeError):  # a full disk, or no standard output at all
         return 70
-    return exit_code(problems)
+    return _exit_code(outcome, problems)
+
+
+def _exit_code(outcome: Outcome | None, problems: tuple[Problem, ...]) -> int:
+    return exit_code(problems) or (outcome.code if outcome else 0)
 
 
 def _format_in(arguments: list[str]) -> str:
@@ -142,9 +167,35 @@ def _run(options: argparse.Namespace) -> Outcome:
 
     root = find_root(Path(getattr(options, "project", ".")))
     if options.command == "check":
-        return commands.check(root, os.environ, options.variant)
+        return commands.check(root, os.environ, options.variant, options.python, options.platform)
+    if options.command == "export":
+        from cudapin.cli.export import export
+
+        return export(
+            root,
+            os.environ,
+            variant=options.variant,
+            extras=options.extra,
+            groups=options.group,
+            python=options.python,
+            platform=options.platform,
+            to=options.to,
+            output=options.output,
+        )
     if options.action == "check":
         return commands.lock_check(root, os.environ, options.lock)
+    if options.action == "diff":
+        from cudapin.cli.diff import lock_diff
+
+        return lock_diff(
+            root,
+            os.environ,
+            options.old,
+            options.new,
+            python=options.python,
+            platform=options.platform,
+            is_code_wanted=options.exit_code,
+        )
     return commands.lock_show(
         root,
         os.environ,
@@ -169,7 +220,7 @@ def _print(options: argparse.Namespace, outcome: Outcome | None, problems: tuple
         document = {
             "schema": 1,
             "command": _name(options),
-            "ok": exit_code(problems) == 0,
+            "ok": _exit_code(outcome, problems) == 0,
             "problems": [problem_object(problem) for problem in problems],
             **(outcome.data if outcome else {}),
         }

@@ -40,6 +40,8 @@ def check_default(top: Fields, config: Config) -> None:
 
 def check_labels(top: Fields, config: Config) -> None:
     """Record two variants that a version could not tell apart: PEP 440 writes the label `012` as `12`."""
+    if len(config.variants) < 2:  # noqa: PLR2004
+        return
     from packaging.version import Version
 
     seen: dict[str, str] = {}

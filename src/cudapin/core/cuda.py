@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,6 +22,7 @@ __all__ = [
     "cuda_of_variant_name",
     "parse_cuda",
     "parse_platform",
+    "path_parts",
 ]
 
 Kind = Literal["cuda", "cpu", "other-accelerator", "unknown"]
@@ -206,7 +207,7 @@ def _by_suffix(name: str, version: str | None, facts: Facts) -> Belonging | None
 
 
 def _by_rule(name: str, version: str | None, rule: str | Mapping[str, int] | None) -> Belonging | None:
-    if rule is None or rule == "floor":
+    if rule is None or rule in ("floor", "closure"):
         return None
     numbers = _numbers(version)
     if isinstance(rule, str):
@@ -225,21 +226,26 @@ def _by_rule(name: str, version: str | None, rule: str | Mapping[str, int] | Non
 
 
 def _by_origin(name: str, version: str | None, index: str | None, facts: Facts, platform: str) -> Belonging:
-    if index is not None:
-        found = "the lock records no index" if index == "" else "the address of its index names none"
-        return _by_index(index) or _unknown(f"version `{version}` names no CUDA, and {found}")
-    default = facts.torch_default_cuda(version, platform) if name == "torch" and version is not None else None
-    if default is None:
+    """Ask the index, or the facts about the default one; no framework has a CUDA on macOS, whoever serves it."""
+    system = parse_platform(platform)
+    if index is None and version is not None:
+        default = facts.default_cuda(name, version, platform)
+        if default is not None:
+            evidence = f"`{name}` {version} of the default index is built for"
+            if isinstance(default, CudaVersion):
+                return _cuda(default, f"{evidence} CUDA {default} on {system}")
+            return _other(default, f"{evidence} the CPU on {system}")
+    if system == "macos":
+        return _other("cpu", f"version `{version}` names no CUDA, and there is none on macos")
+    if index is None:
         return _unknown(f"version `{version}` names no CUDA, and it comes from the default index")
-    evidence = f"`torch` {version} of the default index is built for"
-    if isinstance(default, CudaVersion):
-        return _cuda(default, f"{evidence} CUDA {default} on {parse_platform(platform)}")
-    return _other(default, f"{evidence} the CPU on {parse_platform(platform)}")
+    found = "the lock records no index" if index == "" else "the address of its index names none"
+    return _by_index(index) or _unknown(f"version `{version}` names no CUDA, and {found}")
 
 
 def _by_index(index: str) -> Belonging | None:
     """Read the last part of the path that is a tag: `…/whl/cu128`, `…/whl/nightly/cpu`, `…/torch-2.8.0+cu128.html`."""
-    for segment in reversed(urlsplit(index).path.split("/")):
+    for segment in reversed(path_parts(index)):
         match = _INDEX_PART.fullmatch(unquote(segment).lower().rpartition("+")[2].removesuffix(".html"))
         if match is None:
             continue
@@ -250,6 +256,17 @@ def _by_index(index: str) -> Belonging | None:
         if cuda is not None:
             return _cuda(cuda, evidence)
     return None
+
+
+def path_parts(url: str) -> list[str]:
+    """Return the parts of the path of an address, or of a path; any text will do.
+
+    >>> path_parts("https://index.example/whl/cu128?a=b")
+    ['whl', 'cu128']
+    """
+    path = re.split(r"[?#]", url, maxsplit=1)[0]
+    _, separator, rest = path.partition("://")
+    return rest.split("/")[1:] if separator else path.split("/")
 
 
 def _numbers(version: str | None) -> tuple[int, ...]:

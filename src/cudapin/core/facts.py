@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from cudapin.core.cuda import CudaVersion, parse_cuda, parse_platform
 
@@ -45,6 +45,10 @@ class Facts:
     toolkit_drivers: Mapping[str, Mapping[str, str]]
     driver_branches: Mapping[str, CudaVersion]
     torch_defaults: Mapping[str, Mapping[str, str]]
+    default_builds: Mapping[str, Mapping[str, str]]
+    """As `torch_defaults`, for other names: `torchvision 0.24`; CUDA by platform."""
+    families: Mapping[str, str]
+    """Names of packages that must be of one CUDA with the package that heads their family."""
     classifier_tails: Mapping[str, str]
 
     def minimum_driver(self, cuda: CudaVersion, platform: str) -> str | None:
@@ -70,10 +74,18 @@ class Facts:
     def torch_default_cuda(self, version: str, platform: str) -> CudaVersion | Literal["cpu"] | None:
         """Return the CUDA of the torch wheel that the public index serves, `cpu` for one without, None if unknown."""
         release = ".".join(version.partition("+")[0].split(".")[:2])
-        text = self.torch_defaults.get(release, {}).get(parse_platform(platform))
-        if text is None:
-            return None
-        return "cpu" if text == "cpu" else parse_cuda(text)
+        return _cuda_or_cpu(self.torch_defaults.get(release, {}).get(parse_platform(platform)))
+
+    def default_cuda(self, name: str, version: str, platform: str) -> CudaVersion | Literal["cpu"] | None:
+        """Return the CUDA of the wheel of any name that the public index serves, the longest known release first."""
+        if name == "torch":
+            return self.torch_default_cuda(version, platform)
+        numbers = version.partition("+")[0].split(".")
+        for length in range(len(numbers), 0, -1):
+            row = self.default_builds.get(f"{name} {'.'.join(numbers[:length])}")
+            if row is not None:
+                return _cuda_or_cpu(row.get(parse_platform(platform)))
+        return None
 
     def classifiers(self, cuda: CudaVersion) -> tuple[str, ...]:
         """Return the most specific trove classifier that exists for this CUDA."""
@@ -125,7 +137,9 @@ def parse_facts(table: Mapping[str, Any], newer: Mapping[str, Any] | None = None
         minimum_drivers=_each("minimum-driver", rows("minimum-driver"), lambda _, row: _texts(row)),
         toolkit_drivers=_each("toolkit-driver", drivers, lambda _, row: _texts(row)),
         driver_branches=_each("driver-branch", rows("driver-branch"), _branch),
-        torch_defaults=_each("torch-default", rows("torch-default"), lambda _, row: _texts(row)),
+        torch_defaults=_each("torch-default", rows("torch-default"), lambda _, row: _builds(row)),
+        default_builds=_each("default-build", rows("default-build"), lambda _, row: _builds(row)),
+        families=_each("family", rows("family"), lambda _, row: _text(row)),
         classifier_tails=_each("classifier", rows("classifier"), lambda _, row: _text(row)),
     )
 
@@ -192,6 +206,17 @@ def _texts(row: object) -> dict[str, str]:
     return {key: _text(value) for key, value in row.items()}
 
 
+def _builds(row: object) -> dict[str, str]:
+    texts = _texts(row)
+    for text in texts.values():
+        _cuda_or_cpu(text)
+    return texts
+
+
+def _cuda_or_cpu(text: str | None) -> CudaVersion | Literal["cpu"] | None:
+    return parse_cuda(text) if text not in (None, "cpu") else cast("Literal['cpu'] | None", text)
+
+
 def _range(row: object) -> ToolkitRange:
     texts = _texts(row)
     last = texts.get("last")
@@ -205,7 +230,7 @@ def _branch(key: str, row: object) -> CudaVersion:
 
 def _package(row: object) -> str | dict[str, int]:
     if isinstance(row, str):
-        if row not in {"labelled", "toolkit", "major", "floor", "unbound"}:
+        if row not in {"labelled", "closure", "toolkit", "major", "floor", "unbound"}:
             raise ValueError
         return row
     if not isinstance(row, dict) or not all(type(value) is int for value in row.values()):

@@ -53,7 +53,9 @@ class UvInputs:
 
     `members` starts with the workspace root. `settings` is the `[tool.uv]` table or the `uv.toml` that counts by
     uv's rule (the nearest directory that has one); `project` names the member that is being built.
-    `path_dependencies` are projects outside the workspace that the lock takes from a directory: uv reads them too.
+    `path_dependencies` are projects outside the workspace that the lock takes from a directory: uv reads them too;
+    `path_workspaces` are the workspaces, each with its root first, that some of them belong to. `place` holds the
+    last names of the workspace root's own path, as many as a path in the lock climbs up.
     """
 
     members: tuple[Pyproject, ...]
@@ -61,6 +63,8 @@ class UvInputs:
     settings_path: str | None
     project: str = "."
     path_dependencies: tuple[Pyproject, ...] = ()
+    path_workspaces: tuple[tuple[Pyproject, ...], ...] = ()
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,8 @@ class LockedPackage:
     files: tuple[LockedFile, ...] = ()
     line: int | None = None
     direct: bool = False
+    origin: str | None = None
+    """Where a package that no index has comes from: an address, with the commit where it is git's, or a path."""
     dependencies: tuple[str, ...] = ()
     """Names of the selected packages that this one requires."""
 

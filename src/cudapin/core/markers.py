@@ -8,7 +8,7 @@ its own, and only Python versions within `requires-python`.
 
 from __future__ import annotations
 
-import itertools
+import math
 import operator
 import re
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ Marker = Union[Clause, Junction]  # noqa: UP007  # Python 3.10 evaluates it
 TRUE = Junction("and", ())
 FALSE = Junction("or", ())
 
-_MAX_ENVIRONMENTS = 1 << 16
+_MAX_ENVIRONMENTS = 1 << 20
 _TOKEN = re.compile(
     r"""\s*(?:(?P<paren>[()])|(?P<text>'[^']*'|"[^"]*")|(?P<op>===|[<>=!~]=|[<>]|not\s+in\b|in\b)"""
     r"""|(?P<join>and\b|or\b)|(?P<key>[A-Za-z_][A-Za-z0-9_.]*))"""
@@ -242,20 +242,57 @@ def render_marker(marker: Marker) -> str:
 
 def are_equivalent(left: Marker, right: Marker, python: PythonRange = ANY_PYTHON) -> bool:
     """Tell whether both hold in the same environments; raise MarkerError when there are too many to try."""
-    if left == right:
+    if left == right or _same_parts(left, right):
         return True
-    return all(_holds(left, truth) == _holds(right, truth) for truth in _environments((left, right), python))
+    if _asks_for_more(left, right) or _asks_for_more(right, left):
+        return not is_possible(left, python) and not is_possible(right, python)
+    truth, possible = _truth_table((left, right), python)
+    return not (_where(left, truth, possible) ^ _where(right, truth, possible)) & possible
 
 
+@lru_cache(maxsize=1024)
 def is_possible(marker: Marker, python: PythonRange = ANY_PYTHON) -> bool:
     """Tell whether there is an environment in which the marker holds; raise MarkerError when too many to try."""
-    return any(_holds(marker, truth) for truth in _environments((marker,), python))
+    if marker in (TRUE, FALSE):
+        return marker == TRUE
+    if _is_plainly_possible(marker):
+        return True
+    truth, possible = _truth_table((marker,), python)
+    return bool(_where(marker, truth, possible) & possible)
 
 
-def _holds(marker: Marker, truth: Mapping[Clause, bool]) -> bool:
+def _same_parts(left: Marker, right: Marker) -> bool:
+    if not isinstance(left, Junction) or not isinstance(right, Junction) or left.op != right.op:
+        return False
+    return set(left.parts) == set(right.parts)
+
+
+def _asks_for_more(left: Marker, right: Marker) -> bool:
+    """Tell whether one wants an extra of which the other says nothing: then only impossible ones are equivalent."""
+    parts = left.parts if isinstance(left, Junction) and left.op == "and" else (left,)
+    asked = {part.value for part in parts if isinstance(part, Clause) and (part.key, part.op) == ("extra", "==")}
+    return bool(asked) and not asked <= {clause.value for clause in _clauses(right) if clause.key == "extra"}
+
+
+def _is_plainly_possible(marker: Marker) -> bool:
+    """Tell whether it asks one thing of each variable, and nothing of versions: nothing there can exclude another."""
+    parts = marker.parts if isinstance(marker, Junction) else (marker,)
+    clauses = [part for part in parts if isinstance(part, Clause) and part.key not in _VERSION_KEYS]
+    if len(clauses) < len(parts) or (isinstance(marker, Junction) and marker.op == "or"):
+        return False
+    keys = {clause.key if clause.key not in _SETS else (clause.key, clause.value) for clause in clauses}
+    return len(keys) == len(clauses) and "os_name" not in keys and all(clause.op in {"==", "!="} for clause in clauses)
+
+
+def _where(marker: Marker, truth: Mapping[Clause, int], possible: int) -> int:
+    """Return the environments, one bit each, in which the marker holds; where none is possible, any bit will do."""
     if isinstance(marker, Clause):
         return truth[marker]
-    return (all if marker.op == "and" else any)(_holds(part, truth) for part in marker.parts)
+    result = possible if marker.op == "and" else 0
+    for part in marker.parts:
+        found = _where(part, truth, possible)
+        result = result & found if marker.op == "and" else result | found
+    return result
 
 
 def _clauses(marker: Marker) -> Iterator[Clause]:
@@ -278,25 +315,38 @@ def _variable(clause: Clause) -> tuple[str, ...]:
 _Region = tuple[str | Release | bool, "dict[Clause, bool]"]
 
 
-def _environments(markers: Iterable[Marker], python: PythonRange) -> Iterator[Mapping[Clause, bool]]:
-    """Yield the truth of all clauses in every distinguishable environment."""
+def _truth_table(markers: Iterable[Marker], python: PythonRange) -> tuple[dict[Clause, int], int]:
+    """Return for each clause the distinguishable environments in which it holds, and those that there can be.
+
+    A set of environments is a number with one bit for each. They are counted like the digits of a number: each
+    variable is a digit, its regions are the values.
+    """
     by_variable: dict[tuple[str, ...], list[Clause]] = {}
     for clause in dict.fromkeys(clause for marker in markers for clause in _clauses(marker)):
         by_variable.setdefault(_variable(clause), []).append(clause)
-    regions = [_regions(variable, clauses, python) for variable, clauses in by_variable.items()]
-    count = 1
-    for region in regions:
-        count *= len(region)
+    regions = {variable: _regions(variable, clauses, python) for variable, clauses in by_variable.items()}
+    count = math.prod(map(len, regions.values()))
     if count > _MAX_ENVIRONMENTS:
         raise MarkerError(f"the markers tell {count} environments apart, too many to compare")
-    os_at, platform_at = (_index(list(by_variable), (key,)) for key in ("os_name", "sys_platform"))
-    for combination in itertools.product(*regions):
-        if os_at is None or platform_at is None or _is_coherent(combination[os_at][0], combination[platform_at][0]):
-            yield {clause: value for _, truth in combination for clause, value in truth.items()}
-
-
-def _index(items: list[tuple[str, ...]], item: tuple[str, ...]) -> int | None:
-    return items.index(item) if item in items else None
+    truth: dict[Clause, int] = dict.fromkeys((clause for clauses in by_variable.values() for clause in clauses), 0)
+    if not count:
+        return truth, 0
+    everywhere, stride = (1 << count) - 1, 1
+    named: dict[tuple[str, ...], list[tuple[str | Release | bool, int]]] = {}
+    for variable, found in regions.items():
+        repeated = everywhere // ((1 << stride * len(found)) - 1)
+        named[variable] = []
+        for index, (sample, holds) in enumerate(found):
+            here = (((1 << stride) - 1) << (index * stride)) * repeated
+            named[variable].append((sample, here))
+            for clause, is_true in holds.items():
+                truth[clause] |= here if is_true else 0
+        stride *= len(found)
+    for os_name, os_bits in named.get(("os_name",), ()):
+        for platform, platform_bits in named.get(("sys_platform",), ()):
+            if not _is_coherent(os_name, platform):
+                everywhere &= ~(os_bits & platform_bits)
+    return truth, everywhere
 
 
 def _is_coherent(os_name: str | Release | bool, platform: str | Release | bool) -> bool:  # noqa: FBT001

@@ -124,6 +124,8 @@ def _uv_object(inputs: UvInputs) -> dict[str, Any]:
         "members": members,
         "own": own[0] if own else 0,
         "path_dependencies": [_member_object(member) for member in inputs.path_dependencies],
+        "path_workspaces": [[_member_object(member) for member in members] for members in inputs.path_workspaces],
+        "place": inputs.place,
         "project": inputs.project,
         "settings": dict(inputs.settings),
         "settings_path": inputs.settings_path,
@@ -154,6 +156,10 @@ def _uv_inputs(document: Mapping[str, Any], own: Pyproject) -> UvInputs:
         settings_path=_text(document["settings_path"]),
         project=project,
         path_dependencies=tuple(_member(member) for member in document["path_dependencies"]),
+        path_workspaces=tuple(
+            tuple(_member(member) for member in members) for members in document.get("path_workspaces", ())
+        ),
+        place=str(document.get("place", "")),
     )
 
 

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from cudapin.core.facts import Facts
     from cudapin.core.machine import Machine
 
-__all__ = ["Choice", "default_name", "is_declared_for", "select_for_machine", "select_variant"]
+__all__ = [
+    "Choice",
+    "default_name",
+    "is_declared_for",
+    "reasons_against",
+    "select_for_machine",
+    "select_variant",
+    "undeclared",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +80,7 @@ def select_variant(
         return Choice(variant=variant, why=why)
     if requested is not None:
         if requested not in variants:
-            raise ConfigError(_undeclared(requested, config, origin))
+            raise ConfigError(undeclared(requested, config, origin))
         if not is_declared_for(variants[requested], environment):
             raise ConfigError(_elsewhere(variants[requested], environment))
         return Choice(variant=variants[requested], why=f"named by {origin}")
@@ -89,15 +97,13 @@ def select_for_machine(
 
     Raises ConfigError where there is none of either.
     """
-    from cudapin.core.machine import fits
-
     ranked = sorted((variant for variant in variants if variant.cuda), key=_highest_cuda, reverse=True)
     reasons = []
     for variant in ranked:
-        results = [fits(cuda, variant.arch, variant.driver, machine, facts, platform) for cuda in variant.cuda]
-        if any(result.fits for result in results):
+        found = reasons_against(variant, machine, facts, platform)
+        if not found:
             return variant, f"auto: the highest CUDA that this machine runs (driver {machine.driver})"
-        reasons += [f"{variant.name}: {reason}" for reason in results[0].reasons]
+        reasons += [f"{variant.name}: {reason}" for reason in found]
     plain = next((variant for variant in variants if not variant.cuda), None)
     if plain is not None:
         return plain, f"auto: {reasons[0] if reasons else 'no variant has a CUDA'}"
@@ -109,6 +115,16 @@ def select_for_machine(
             fix=f"name one of {name_list(variant.name for variant in variants)} in `CUDAPIN_VARIANT`",
         )
     )
+
+
+def reasons_against(variant: Variant, machine: Machine, facts: Facts, platform: Platform) -> tuple[str, ...]:
+    """Return why a machine does not run a variant; nothing where it runs one of its CUDAs, or it has none."""
+    from cudapin.core.machine import fits
+
+    results = [fits(cuda, variant.arch, variant.driver, machine, facts, platform) for cuda in variant.cuda]
+    if not results or any(result.fits for result in results):
+        return ()
+    return results[0].reasons
 
 
 def _highest_cuda(variant: Variant) -> tuple[int, int]:
@@ -128,10 +144,11 @@ def _elsewhere(variant: Variant, environment: Mapping[str, str]) -> Problem:
     )
 
 
-def _undeclared(name: str, config: Config, origin: str) -> Problem:
+def undeclared(name: str, config: Config, origin: str, also: tuple[str, ...] = ("auto",)) -> Problem:
+    """Say that no variant of a name is declared; `also` are further names that would do."""
     return Problem(
         code=Code.CP104,
         what=f"no variant `{name}` is declared",
         why=f"{origin} asks for `{name}`; `[tool.cudapin.variants]` declares {name_list(config.variants)}",
-        fix=nearest(name, [*config.variants, "auto"]),
+        fix=nearest(name, [*config.variants, *also]),
     )

@@ -6,15 +6,24 @@ Sources: the requirements file format of pip's documentation; headers and `# via
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cudapin.core.index import is_default_index, strip_all_credentials, strip_credentials
 from cudapin.core.lock import Fork, LockedFile, LockedPackage, LockFormat, Selection, Source
 from cudapin.errors import Code, LockError, Problem, Where
+from cudapin.locks.requirements_pins import (
+    Entry,
+    Header,
+    Pins,
+    by_name,
+    find_left_out,
+    holds,
+    is_strong_hash,
+    read_header,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +44,6 @@ __all__ = [
 ]
 
 _HASH = re.compile(r"--hash[= ](?P<algorithm>[a-z0-9]+):(?P<digest>[0-9a-fA-F]+)")
-_COMMAND = re.compile(r"^#\s+((?:uv|pip-compile|python[\d.]* -m piptools|poetry|pdm)\b.*)$")
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |$)")
 _INDEX = re.compile(r"^(--index-url|-i|--extra-index-url|--find-links|-f)(?:\s*=\s*|\s+)(\S+)")
 _FROM = re.compile(r"^\s+# from (\S+)\s*$", re.MULTILINE)
@@ -44,38 +52,6 @@ _LONG = {"-i": "--index-url", "-f": "--find-links"}
 _VIA = re.compile(r"#\s*via(?:\s|$)")
 _VIA_ITEM = re.compile(r"#\s{2,}\S")
 _SPACED_MARKER = re.compile(r"(?<=\S);(?=\s*[a-z_'\"(])")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """The command that made the file, as its first comment records it, without credentials."""
-
-    command: str
-    arguments: tuple[str, ...]
-
-    @property
-    def is_export(self) -> bool:
-        """Whether the file was derived from another lock file (`uv export`, `poetry export`, `pdm export`)."""
-        words = [argument for argument in self.arguments if not argument.startswith("-")]
-        return words[1:2] == ["export"] and words[0] in ("uv", "poetry", "pdm")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One locked requirement: exact version, or URL, its marker, hashes, and the names of what asked for it.
-
-    `extras` and `index` are empty and None where the file does not record them.
-    """
-
-    name: str
-    version: str | None
-    url: str | None
-    marker: str | None
-    hashes: tuple[tuple[str, str], ...]
-    via: tuple[str, ...]
-    line: int
-    extras: frozenset[str] = frozenset()
-    index: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,12 +71,19 @@ class RequirementsLock:
     has_index_settings: bool = False
 
     @cached_property
-    def by_name(self) -> dict[str, list[Entry]]:
-        """The entries by normalised name."""
-        result: dict[str, list[Entry]] = {}
-        for entry in self.entries:
-            result.setdefault(entry.name, []).append(entry)
-        return result
+    def pins(self) -> Pins:
+        """What the verdict is about."""
+        remake = self.header.command if self.header else f"make `{self.source.path}` anew with the command that made it"
+        return Pins(
+            source=self.source,
+            header=self.header,
+            inputs=self.inputs,
+            entries=self.entries,
+            remake=remake,
+            left_out=find_left_out(self.source.text),
+            has_local=self.has_local,
+            keeps_extras=self.keeps_extras,
+        )
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -157,13 +140,14 @@ class RequirementsLock:
                 files=_files(entry),
                 line=entry.line,
                 direct=any(_is_input(via) for via in entry.via),
+                origin=entry.url,
                 dependencies=tuple(required.get(entry.name, ())),
             )
             for entry in sorted(chosen, key=lambda entry: entry.name)
         )
         forks = {
             name: tuple(Fork(version=entry.version, marker=entry.marker) for entry in entries if entry.version)
-            for name, entries in self.by_name.items()
+            for name, entries in by_name(self.entries).items()
         }
         return Selection(packages=packages, forks=forks)
 
@@ -199,7 +183,7 @@ def parse_requirements(source: Source, uv_settings: Mapping[str, Any] | None = N
                 problems.append(_unreadable(source, line, text, str(error)))
     if problems:
         raise LockError(*problems[:10])
-    header = _header(source.text, source.path)
+    header = read_header(source.text, source.path)
     return RequirementsLock(
         source=source,
         header=header,
@@ -227,7 +211,7 @@ def _with_indexes(entries: list[Entry], text: str) -> Iterator[Entry]:
 
 def is_derived(text: str) -> bool:
     """Tell from its header whether a requirements file was exported from another lock file."""
-    header = _header(text)
+    header = read_header(text)
     return text.startswith("# This file is @generated by PDM.") if header is None else header.is_export
 
 
@@ -292,6 +276,7 @@ def _entry(line: int, text: str, notes: tuple[str, ...]) -> Entry:
     specification = re.split(r"\s--", text, maxsplit=1)[0].strip()
     requirement = _requirement(specification)
     hashes = [(found["algorithm"], found["digest"].lower()) for found in _HASH.finditer(text)]
+    hashes = [(algorithm, digest) for algorithm, digest in hashes if is_strong_hash(algorithm, digest)]
     version = None
     if requirement.url is None:
         pins = [spec for spec in requirement.specifier if spec.operator in ("==", "===")]
@@ -340,36 +325,9 @@ def _is_version(text: str) -> bool:
     return True
 
 
-def _header(text: str, path: str = "") -> Header | None:
-    """Find the command in the first comment; uv writes the path of the file without quotes, spaces or not."""
-    for line in text.split("\n", 12)[:12]:
-        if line and not line.startswith("#"):
-            break
-        if command := _COMMAND.match(line):
-            text = strip_all_credentials(command[1].strip())
-            text = text.replace(f" {path}", f" {shlex.quote(path)}") if " " in path else text
-            try:
-                return Header(command=text, arguments=tuple(shlex.split(text)))
-            except ValueError:
-                return None
-    return None
-
-
 def _files(entry: Entry) -> tuple[LockedFile, ...]:
     """Return one file per hash: the format does not say which file a hash belongs to."""
     return tuple(LockedFile(name="", url=entry.url, hashes={algorithm: digest}) for algorithm, digest in entry.hashes)
-
-
-@lru_cache(maxsize=4096)
-def _marker_holds(marker: str, environment: tuple[tuple[str, str], ...]) -> bool:
-    from packaging.markers import Marker
-
-    return Marker(marker).evaluate(dict(environment))
-
-
-def holds(marker: str | None, environment: Mapping[str, str]) -> bool:
-    """Evaluate a PEP 508 marker; None always holds."""
-    return marker is None or _marker_holds(marker, tuple(sorted(environment.items())))
 
 
 def _unreadable(source: Source, line: int, text: str, why: str) -> Problem:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from cudapin.core.lock import Source
-    from cudapin.locks.requirements import Header
+    from cudapin.locks.requirements_pins import Header
 
 __all__ = ["Inputs", "beside", "included", "input_paths", "is_pyproject", "normalised", "read_command"]
 
@@ -29,6 +29,10 @@ _WITH_VALUE = {
     "--constraints": "constraints",
     "--override": "overrides",
     "--overrides": "overrides",
+    "--no-emit-package": "left_out",
+    "--unsafe-package": "left_out",
+    "--exclude": "excludes",
+    "--excludes": "excludes",
 }
 _INDEX_OPTIONS = {
     "-i": "--index-url",
@@ -87,8 +91,6 @@ _OTHER_WITH_VALUE = frozenset(
         "--keyring-provider",
         "--annotation-style",
         "--custom-compile-command",
-        "--unsafe-package",
-        "--no-emit-package",
         "--resolver",
         "--cache-dir",
         "--pip-args",
@@ -110,8 +112,6 @@ _OTHER_WITH_VALUE = frozenset(
         "--build-constraint",
         "--build-constraints",
         "-b",
-        "--exclude",
-        "--excludes",
         "--newline",
     ]
 )
@@ -122,7 +122,9 @@ class Inputs:
     """What a compile command reads: files (`pyproject.toml`, `*.in`), extras, groups, constraint and override files.
 
     `searched` are the files of which the first that exists is read where none is named; `unjudged` are options
-    that make the command read what is not judged here; `index_options` say where packages come from.
+    that make the command read what is not judged here; `index_options` say where packages come from. What uv does
+    not write into what it makes is named by `left_out`, and by the files in `excludes` (`pip-compile` says in what
+    it writes which names it left out).
     """
 
     files: tuple[str, ...] = ()
@@ -130,6 +132,8 @@ class Inputs:
     groups: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
     searched: tuple[str, ...] = ()
     unjudged: tuple[str, ...] = ()
     index_options: tuple[tuple[str, str], ...] = ()
@@ -147,7 +151,7 @@ class Inputs:
 
 def read_command(header: Header | None) -> Inputs:
     """Read the inputs off the recorded command line; without one, `pyproject.toml` itself."""
-    found: dict[str, list[str]] = {name: [] for name in ("files", "extras", "groups", "constraints", "overrides")}
+    found: dict[str, list[str]] = {name: [] for name in ("files", *dict.fromkeys(_WITH_VALUE.values()))}
     arguments = list(header.arguments) if header else ["pip-compile", "pyproject.toml"]
     is_uv = arguments[:1] == ["uv"]
     start = 3 if arguments[1:2] == ["-m"] else 1
@@ -170,6 +174,8 @@ def read_command(header: Header | None) -> Inputs:
         groups=tuple(found["groups"]),
         constraints=tuple(normalised(path) for path in found["constraints"]),
         overrides=tuple(normalised(path) for path in found["overrides"]),
+        excludes=tuple(normalised(path) for path in found["excludes"]),
+        left_out=tuple(found["left_out"]) if is_uv else (),
         searched=() if is_uv or found["files"] else _SEARCHED,
         unjudged=tuple(argument for argument in arguments if argument.partition("=")[0] in _BUILD_DEPS),
         index_options=tuple(indexes),
@@ -225,7 +231,7 @@ def input_paths(inputs: Inputs, read: Callable[[str], Source | None]) -> tuple[s
 
     They are what an sdist has to carry for the verdict.
     """
-    todo = [*inputs.files, *inputs.searched, *inputs.constraints, *inputs.overrides]
+    todo = [*inputs.files, *inputs.searched, *inputs.constraints, *inputs.overrides, *inputs.excludes]
     found: dict[str, None] = {}
     while todo:
         path = todo.pop(0)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cudapin.core.fields import name_list
@@ -19,19 +20,21 @@ from cudapin.core.locate import find_line
 from cudapin.core.lock import LockVerdict
 from cudapin.core.names import normalise
 from cudapin.errors import Code, Problem, Where, sort_problems
-from cudapin.locks.requirements import holds
 from cudapin.locks.requirements_inputs import (
     all_of_project,
     asked_by_variants,
+    read_left_out,
     read_wanted,
     table_of,
     tool_uv,
     without_overridden,
 )
+from cudapin.locks.requirements_pins import holds
 from cudapin.locks.requirements_report import (
     Judge,
     Wanted,
     derived_lock,
+    doubled_pin,
     stale_pin,
     unhashed_lock,
     unjudged,
@@ -44,10 +47,11 @@ if TYPE_CHECKING:
 
     from cudapin.core.config import Variant
     from cudapin.core.lock import Pyproject, Source
-    from cudapin.locks.requirements import Entry, RequirementsLock
+    from cudapin.locks.requirements import RequirementsLock
     from cudapin.locks.requirements_command import Inputs
+    from cudapin.locks.requirements_pins import Entry, Pins
 
-__all__ = ["judge_requirements"]
+__all__ = ["judge_compiled", "judge_requirements"]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _INPUT_NOTE = re.compile(r"(?:-r\s+)?(?P<path>.+?)(?: \(line \d+\))?")
@@ -62,30 +66,54 @@ def judge_requirements(
     environment: Mapping[str, str],
 ) -> LockVerdict:
     """Judge the file for the variants that use it. `read` gives the text of an input file, None if it is missing."""
+    if lock.header is not None and lock.header.is_export:
+        return LockVerdict(freshness="unknown", problems=(derived_lock(lock.pins),))
+    if not lock.is_hashed and any(entry.version is not None for entry in lock.entries):
+        return LockVerdict(freshness="unknown", problems=(unhashed_lock(Judge(lock.pins, environment, "")),))
+    return judge_compiled(lock.pins, pyproject, variants, read, environment)
+
+
+def judge_compiled(
+    pins: Pins,
+    pyproject: Pyproject,
+    variants: Sequence[Variant],
+    read: Callable[[str], Source | None],
+    environment: Mapping[str, str],
+) -> LockVerdict:
+    """Judge what a compile command pinned against the inputs that it names; without a command, against the project."""
     judge = Judge(
-        lock,
+        pins,
         environment,
         normalise(str(table_of(pyproject.table, "project").get("name", ""))),
-        is_universal=lock.inputs.is_universal and "environments" not in tool_uv(pyproject),
+        is_universal=pins.inputs.is_universal and "environments" not in tool_uv(pyproject),
     )
-    if lock.header is not None and lock.header.is_export:
-        return LockVerdict(freshness="unknown", problems=(derived_lock(lock),))
-    if not lock.is_hashed and any(entry.version is not None for entry in lock.entries):
-        return LockVerdict(freshness="unknown", problems=(unhashed_lock(judge),))
-    inputs = lock.inputs if lock.header else asked_by_variants(lock.inputs, pyproject, variants)
+    inputs = pins.inputs if pins.header else asked_by_variants(pins.inputs, pyproject, variants)
     if platform := _other_platform(inputs, environment):
         return LockVerdict(freshness="unknown", problems=(unjudged(judge, platform),))
+    judge.left_out = read_left_out(judge, pyproject, read)
+    if judge.unknown:
+        return LockVerdict(freshness="unknown", problems=tuple(judge.unknown))
     wanted = without_overridden(list(read_wanted(judge, inputs, pyproject, read)))
-    _check_variants(judge, inputs, pyproject, variants, lock)
+    _check_variants(judge, inputs, pyproject, variants)
     for item in wanted:
         _check_wanted(judge, item)
+    _check_doubles(judge)
     if not judge.unknown:
-        _check_surplus(judge, inputs, wanted if lock.header else all_of_project(judge, inputs, pyproject, read))
+        _check_surplus(judge, inputs, wanted if pins.header else all_of_project(judge, inputs, pyproject, read))
     if judge.stale:
         return LockVerdict(freshness="stale", problems=sort_problems(judge.stale))
     if judge.unknown:
         return LockVerdict(freshness="unknown", problems=sort_problems(judge.unknown))
     return LockVerdict(freshness="fresh")
+
+
+def _check_doubles(judge: Judge) -> None:
+    """Two pins of one name that count together must be the same pin: pip and uv refuse any others."""
+    for entries in judge.pins.by_name.values():
+        here = [entry for entry in entries if len(entries) > 1 and holds(entry.marker, judge.environment)]
+        for first, second in pairwise(here):
+            if (first.version, first.url) != (second.version, second.url):
+                judge.unknown.append(doubled_pin(judge, first, second))
 
 
 def _other_platform(inputs: Inputs, environment: Mapping[str, str]) -> str | None:
@@ -112,7 +140,7 @@ def _check_wanted(judge: Judge, item: Wanted) -> None:
         judge.unknown.append(unjudged(judge, f"{prefix} in `{item.where}` is no PEP 508 requirement"))
         return
     name = normalise(wanted.name)
-    entries = judge.lock.by_name.get(name, [])
+    entries = judge.pins.by_name.get(name, [])
     here = [entry for entry in entries if holds(entry.marker, judge.environment)]
     if not is_needed:
         is_elsewhere = judge.is_universal and not _OF_ONE_PYTHON.search(str(wanted.marker))
@@ -128,9 +156,9 @@ def _check_wanted(judge: Judge, item: Wanted) -> None:
 
 def _miss(judge: Judge, item: Wanted, name: str, shown: str) -> None:
     """The lock has no pin for a requirement."""
-    if item.is_constraint or name == judge.project:
+    if item.is_constraint or name == judge.project or name in judge.left_out:
         return
-    if judge.lock.has_local:
+    if judge.pins.has_local:
         why = f"it has no `{name}` by that name, and a local directory in it may be `{name}`"
         if item.is_outside:
             why = f"it has no pin for what `{item.where}` asks for, and a local directory in it may be that"
@@ -145,12 +173,14 @@ def _differing(judge: Judge, item: Wanted, wanted: Requirement, entry: Entry) ->
 
     Extras count only where the lock shows that it keeps them: by default uv strips them from the pins.
     """
+    if entry.url == "":
+        return None  # a directory: the lock names it from where it stands, the requirement does not
     if wanted.url is not None and not _is_same_address(wanted.url, entry.url or ""):
         return entry.url or entry.version
     if entry.version is not None and not wanted.specifier.contains(entry.version, prereleases=True):
         return entry.version
     if (
-        judge.lock.keeps_extras
+        judge.pins.keeps_extras
         and not item.is_constraint
         and not {normalise(extra) for extra in wanted.extras} <= entry.extras
     ):
@@ -158,12 +188,12 @@ def _differing(judge: Judge, item: Wanted, wanted: Requirement, entry: Entry) ->
     return None
 
 
-def _check_variants(
-    judge: Judge, inputs: Inputs, pyproject: Pyproject, variants: Sequence[Variant], lock: RequirementsLock
-) -> None:
+def _check_variants(judge: Judge, inputs: Inputs, pyproject: Pyproject, variants: Sequence[Variant]) -> None:
     """The extras and groups that select a variant must be among those the file was compiled with."""
-    if lock.header is None:
+    header = judge.pins.header
+    if header is None:
         return
+    path = judge.pins.source.path
     extras = {normalise(extra) for extra in inputs.extras}
     groups = {normalise(group.rpartition(":")[2]) for group in inputs.groups}
     for variant in variants:
@@ -173,14 +203,14 @@ def _check_variants(
             judge.stale.append(
                 Problem(
                     code=Code.CP201,
-                    what=f"`{lock.source.path}` was not made for variant `{variant.name}`",
+                    what=f"`{path}` was not made for variant `{variant.name}`",
                     where=Where(
                         path=pyproject.source.path,
                         line=find_line(pyproject.source.text, "tool", "cudapin", "variants", variant.name),
                         key=f"tool.cudapin.variants.{variant.name}",
                     ),
-                    why=f"wanted {name_list(missing)} in its command, found `{lock.header.command}`",
-                    fix=_compile_command(inputs, variants, lock.source.path),
+                    why=f"wanted {name_list(missing)} in its command, found `{header.command}`",
+                    fix=_compile_command(inputs, variants, path),
                 )
             )
 
@@ -206,17 +236,17 @@ def _check_surplus(judge: Judge, inputs: Inputs, wanted: list[Wanted]) -> None:
         except InvalidRequirement:
             return
     read = judge.read | {*inputs.files, *inputs.searched}
-    for entry in judge.lock.entries:
+    for entry in judge.pins.entries:
         notes = [note for note in entry.via if not note.startswith(("-c", "--constraint", "--override"))]
         asked = [note for note in notes if "pyproject.toml" in note or _input_of(note) in read]
-        gone = [note for note in notes if note.startswith("-r ") and judge.lock.header and note not in asked]
+        gone = [note for note in notes if note.startswith("-r ") and judge.pins.header and note not in asked]
         if (asked or gone) and entry.name not in names:
             why = f"where `{entry.name}` no longer stands" if asked else "which its command no longer reads"
             judge.stale.append(
                 Problem(
                     code=Code.CP201,
-                    what=f"`{judge.lock.source.path}` pins `{entry.name}`, which nothing asks for any more",
-                    where=Where(path=judge.lock.source.path, line=entry.line),
+                    what=f"`{judge.pins.source.path}` pins `{entry.name}`, which nothing asks for any more",
+                    where=Where(path=judge.pins.source.path, line=entry.line),
                     why=f"the lock says `via {(asked or gone)[0]}`, {why}",
                     fix=judge.fix,
                 )

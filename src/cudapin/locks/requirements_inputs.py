@@ -100,6 +100,18 @@ def _first(paths: Sequence[str], read: Callable[[str], Source | None]) -> tuple[
     return tuple(path for path in paths if path == "pyproject.toml" or read(path) is not None)[:1]
 
 
+def read_left_out(judge: Judge, pyproject: Pyproject, read: Callable[[str], Source | None]) -> frozenset[str]:
+    """Return the names that the lock, its command or `tool.uv` keeps out of the pins."""
+    inputs = judge.pins.inputs
+    uv = tool_uv(pyproject) if inputs.is_uv else {}
+    listed = (table_of(uv, "pip").get("no-emit-package"), uv.get("exclude-dependencies"))
+    names = [name for items in listed if isinstance(items, list) for name in items if isinstance(name, str)]
+    for path in inputs.excludes:
+        names += [item.text for item in _file_requirements(judge, path, read, is_constraint=True)]
+    found = {_name_of(name) for name in (*inputs.left_out, *names)}
+    return judge.pins.left_out | {name for name in found if name is not None}
+
+
 def without_overridden(wanted: list[Wanted]) -> list[Wanted]:
     """Leave out the requirements that an override replaces."""
     overridden = {_name_of(item.text) for item in wanted if item.is_override}
@@ -155,8 +167,13 @@ def _group_requirements(judge: Judge, pyproject: Pyproject, group: str) -> Itera
             judge.stale.append(gone_input(judge, pyproject, "dependency-groups", name))
             continue
         items = groups[by_name[name]]
-        tables = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-        todo += [normalise(item["include-group"]) for item in tables if isinstance(item.get("include-group"), str)]
+        for item in items if isinstance(items, list) else [None]:
+            included_group = item.get("include-group") if isinstance(item, dict) else None
+            if isinstance(included_group, str):
+                todo.append(normalise(included_group))
+            elif not isinstance(item, str):
+                why = f"`dependency-groups.{by_name[name]}` holds what is neither a requirement nor `include-group`"
+                judge.unknown.append(unjudged(judge, why))
         yield from _listed(items, pyproject, "dependency-groups", by_name[name])
 
 

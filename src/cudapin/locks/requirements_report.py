@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cudapin.core.lock import Pyproject
-    from cudapin.locks.requirements import Entry, RequirementsLock
+    from cudapin.locks.requirements_pins import Entry, Pins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +32,16 @@ class Wanted:
 
 @dataclass(slots=True)
 class Judge:
-    """The facts of one verdict, gathered step by step. `is_universal`: the lock is for every platform."""
+    """The facts of one verdict, gathered step by step.
 
-    lock: RequirementsLock
+    `is_universal`: the lock is for every platform; `left_out`: names that it does not pin on purpose.
+    """
+
+    pins: Pins
     environment: Mapping[str, str]
     project: str
     is_universal: bool = False
+    left_out: frozenset[str] = frozenset()
     read: set[str] = field(default_factory=set)
     stale: list[Problem] = field(default_factory=list)
     unknown: list[Problem] = field(default_factory=list)
@@ -45,8 +49,7 @@ class Judge:
     @property
     def fix(self) -> str:
         """The command that makes the file anew."""
-        header = self.lock.header
-        return header.command if header else f"make `{self.lock.source.path}` anew with the command that made it"
+        return self.pins.remake
 
 
 def is_outside_project(path: str) -> bool:
@@ -56,7 +59,7 @@ def is_outside_project(path: str) -> bool:
 
 def stale_pin(judge: Judge, item: Wanted, entry: Entry | None, why: str) -> Problem:
     """Say that no pin, or none that fits, answers a requirement."""
-    lock = judge.lock.source.path
+    lock = judge.pins.source.path
     place = "" if entry is None else f" at {lock}:{entry.line}"
     return Problem(
         code=Code.CP201,
@@ -71,20 +74,20 @@ def gone_input(judge: Judge, pyproject: Pyproject, key: str, name: str) -> Probl
     """Say that the command names an extra or group that is gone."""
     return Problem(
         code=Code.CP201,
-        what=f"`{judge.lock.source.path}` was made with `{name}`, which `{key}` no longer has",
+        what=f"`{judge.pins.source.path}` was made with `{name}`, which `{key}` no longer has",
         where=Where(path=pyproject.source.path, line=find_line(pyproject.source.text, *key.split(".")), key=key),
         why=f"its command names `{name}`, and `{key}` does not",
         fix=f"make it anew without `{name}`, or put `{name}` back",
     )
 
 
-def derived_lock(lock: RequirementsLock) -> Problem:
+def derived_lock(pins: Pins) -> Problem:
     """Say that the file was exported from another lock file."""
-    command = lock.header.command if lock.header else ""
+    command = pins.header.command if pins.header else ""
     return Problem(
         code=Code.CP206,
-        what=f"whether `{lock.source.path}` is fresh cannot be told",
-        where=Where(path=lock.source.path, line=1),
+        what=f"whether `{pins.source.path}` is fresh cannot be told",
+        where=Where(path=pins.source.path, line=1),
         why=f"it was exported from another lock file by `{command}`, and is not judged by itself",
         fix="name the lock file it was exported from in `tool.cudapin.lock`",
     )
@@ -92,14 +95,27 @@ def derived_lock(lock: RequirementsLock) -> Problem:
 
 def unhashed_lock(judge: Judge) -> Problem:
     """Say that no pin carries a hash."""
-    header = judge.lock.header
+    header = judge.pins.header
     option = "" if header and "--generate-hashes" in header.arguments else " --generate-hashes"
     return Problem(
         code=Code.CP206,
-        what=f"whether `{judge.lock.source.path}` is fresh cannot be told",
-        where=Where(path=judge.lock.source.path, line=1),
+        what=f"whether `{judge.pins.source.path}` is fresh cannot be told",
+        where=Where(path=judge.pins.source.path, line=1),
         why="none of its pins has a hash, and only hashed requirements are judged",
         fix=f"{judge.fix}{option}" if header else f"{judge.fix}, and with `--generate-hashes`",
+    )
+
+
+def doubled_pin(judge: Judge, first: Entry, second: Entry) -> Problem:
+    """Say that two pins of one name count together, which no installer accepts."""
+    found = [f"`{entry.version or entry.url}` at line {entry.line}" for entry in (first, second)]
+    return Problem(
+        code=Code.CP205,
+        what=f"`{judge.pins.source.path}` pins `{first.name}` twice",
+        where=Where(path=judge.pins.source.path, line=second.line),
+        why=f"wanted one pin whose marker holds, found {' and '.join(found)}",
+        fix=judge.fix,
+        package=first.name,
     )
 
 
@@ -107,8 +123,8 @@ def unjudged(judge: Judge, why: str) -> Problem:
     """Say why the file cannot be judged."""
     return Problem(
         code=Code.CP206,
-        what=f"whether `{judge.lock.source.path}` is fresh cannot be told",
-        where=Where(path=judge.lock.source.path, line=1),
+        what=f"whether `{judge.pins.source.path}` is fresh cannot be told",
+        where=Where(path=judge.pins.source.path, line=1),
         why=why,
         fix=f"{judge.fix}, then build with `CUDAPIN_ALLOW=CP206`",
     )

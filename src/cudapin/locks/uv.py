@@ -7,6 +7,7 @@ every revision is read. A lock file has no content hash; `uv_fresh` compares wha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cudapin.core.locate import find_line
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["UvLock", "parse_uv_lock"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class UvLock:
     """A `uv.lock`: its packages in the order of the file, and `header`, all the rest, with checked types."""
 
@@ -47,7 +48,14 @@ class UvLock:
 
     def packages_named(self, name: str) -> tuple[UvPackage, ...]:
         """Return all packages of a normalised name."""
-        return tuple(package for package in self.packages if package.name == name)
+        return tuple(self._by_name.get(name, ()))
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, list[UvPackage]]:
+        found: dict[str, list[UvPackage]] = {}
+        for package in self.packages:
+            found.setdefault(package.name, []).append(package)
+        return found
 
     def find_member(self, project: str | None = None) -> UvPackage:
         """Return the entry of a workspace member by its normalised name, without a name that of the workspace root.

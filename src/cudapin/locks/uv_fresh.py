@@ -15,7 +15,6 @@ from cudapin.locks.uv_manifest import judge_environments, judge_manifest
 from cudapin.locks.uv_member import MemberJudge
 from cudapin.locks.uv_project import UvWorkspace
 from cudapin.locks.uv_report import Report
-from cudapin.locks.uv_requires import find_path
 from cudapin.locks.uv_settings import compare_metadata, compare_newer, compare_options, foreign_newer, missing_indexes
 
 if TYPE_CHECKING:
@@ -112,8 +111,8 @@ def _judge_projects(report: Report, workspace: UvWorkspace, python: PythonRange,
     for entry in report.lock.packages:
         if entry.source.kind not in _LOCAL_KINDS or entry.name in workspace.members:
             continue
-        project_there = find_path(workspace, entry.source.value)
-        if entry.source.value == ".":
+        project_there = workspace.find_path(entry.source.value)
+        if workspace.join(entry.source.value) == ".":
             where = report.in_project(workspace.root, "project")
             report.stale("the project is no longer there", "no project", f"`{entry.name}`", where, package=entry.name)
         elif project_there is None:
@@ -121,13 +120,20 @@ def _judge_projects(report: Report, workspace: UvWorkspace, python: PythonRange,
             where = Where(path=report.lock.source.path, line=entry.line, key="package.source")
             report.unknown(f"`{entry.name}` is a project outside the workspace", why, where)
         else:
-            index_urls |= _judge_project(report, project_there, entry, workspace, python)
+            its_own = workspace.workspace_of(project_there)
+            index_urls |= _judge_project(report, project_there, entry, its_own, python, is_member=False)
 
 
 def _judge_project(
-    report: Report, project: UvProject, entry: UvPackage, workspace: UvWorkspace, python: PythonRange
+    report: Report,
+    project: UvProject,
+    entry: UvPackage,
+    workspace: UvWorkspace,
+    python: PythonRange,
+    *,
+    is_member: bool = True,
 ) -> set[str]:
-    judge = MemberJudge(report, project, entry, workspace, python)
+    judge = MemberJudge(report, project, entry, workspace, python, is_member=is_member)
     judge.judge()
     return judge.index_urls
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cudapin.core.markers import FALSE, TRUE, assign_extras, conjunction, is_possible, parse_marker
+from cudapin.core.markers import FALSE, assign_extras, conjunction
 from cudapin.core.names import normalise
-from cudapin.core.specifiers import has_same_clauses
+from cudapin.core.specifiers import has_same_clauses, is_same_version
 from cudapin.errors import Code, Where
 from cudapin.locks.uv_manifest import render_side
-from cudapin.locks.uv_project import UnjudgeableError
+from cudapin.locks.uv_project import DYNAMIC_DEPENDENCIES, UnjudgeableError
 from cudapin.locks.uv_requires import differing_names, lower_requirement, parse_requirement
+from cudapin.locks.uv_satisfied import unsatisfied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cudapin.core.python import PythonRange
-    from cudapin.locks.uv_model import UvEdge, UvPackage, UvRequirement
+    from cudapin.locks.uv_model import UvPackage, UvRequirement
     from cudapin.locks.uv_project import Declared, UvProject, UvWorkspace
     from cudapin.locks.uv_report import Report
 
@@ -26,20 +27,27 @@ __all__ = ["MemberJudge"]
 # `provides-extras` and empty groups are recorded from this revision on, default groups and their Python from that.
 _EXTRAS_REVISION = 1
 _GROUP_METADATA_REVISION = 5
-_DYNAMIC_DEPENDENCIES = ("dependencies", "optional-dependencies")
 
 
 class MemberJudge:
     """Compares all that an entry records of its project."""
 
     def __init__(
-        self, report: Report, project: UvProject, entry: UvPackage, workspace: UvWorkspace, python: PythonRange
+        self,
+        report: Report,
+        project: UvProject,
+        entry: UvPackage,
+        workspace: UvWorkspace,
+        python: PythonRange,
+        *,
+        is_member: bool,
     ) -> None:
         self.report = report
         self.project = project
         self.entry = entry
         self.workspace = workspace
         self.python = python
+        self.is_member = is_member
         self.index_urls: set[str] = set()
         """The indexes that requirements name; the lock may hold packages from them."""
         self._differing: set[str] = set()
@@ -47,10 +55,10 @@ class MemberJudge:
     def judge(self) -> None:
         """Run all comparisons; each that cannot be made is reported and leaves the others."""
         steps = [self._judge_version, self._judge_groups, self._judge_specifiers]
-        if self.project in self.workspace.path_dependencies:
-            steps.insert(1, self._judge_requires)
-        else:
+        if self.is_member:
             steps[1:1] = [self._judge_kind, self._judge_requires, self._judge_group_metadata]
+        else:
+            steps.insert(1, self._judge_requires)
         for step in steps:
             self.report.attempt(self.project, step)
 
@@ -67,8 +75,6 @@ class MemberJudge:
             self._stale(what, f"`{wanted}`", f"`{found}`", self._in_entry("source"))
 
     def _judge_version(self) -> None:
-        from packaging.version import InvalidVersion, Version
-
         wanted, found = self.project.get(str, "project", "version"), self.entry.version
         what = f"the version of `{self.entry.name}` has changed"
         if "version" in self.project.dynamic:
@@ -78,8 +84,8 @@ class MemberJudge:
         if wanted is None:
             raise UnjudgeableError("`version` is neither there nor dynamic", "project")
         try:
-            is_same = found is not None and Version(wanted) == Version(found)
-        except InvalidVersion as error:
+            is_same = found is not None and is_same_version(wanted, found)
+        except ValueError as error:
             raise UnjudgeableError(str(error), "project", "version") from error
         if not is_same:
             found_text = "a dynamic one" if found is None else f"`{found}`"
@@ -93,7 +99,7 @@ class MemberJudge:
         return found
 
     def _judge_requires(self) -> None:
-        dynamic = [field for field in _DYNAMIC_DEPENDENCIES if field in self.project.dynamic]
+        dynamic = [field for field in DYNAMIC_DEPENDENCIES if field in self.project.dynamic]
         if dynamic:
             why = f"`{', '.join(dynamic)}` of `{self.entry.name}` come from its build backend"
             raise UnjudgeableError(why, "project", "dynamic")
@@ -118,7 +124,7 @@ class MemberJudge:
 
     def _find_key(self, name: str, group: str) -> tuple[str, ...] | None:
         declared = self.project.groups.get(group, ()) if group else self.project.dependencies()
-        return next((item.key for item in declared if normalise(parse_requirement(item).name) == name), None)
+        return next((item.key for item in declared if parse_requirement(item).name == name), None)
 
     def _judge_extras(self) -> None:
         wanted, found = self.project.extras, self.entry.metadata.provides_extras
@@ -165,43 +171,13 @@ class MemberJudge:
 
     def _judge_specifiers(self) -> None:
         """Report locked versions that do not satisfy a requirement: uv does not look at those of local projects."""
-        overrides = self.report.lock.header.get("manifest", {}).get("overrides", [])
-        skipped = {item.get("name") for item in overrides} | self._differing
-        sections: list[tuple[Iterable[Declared], Sequence[UvEdge]]] = []
-        if not self.project.dynamic.intersection(_DYNAMIC_DEPENDENCIES):
-            declared = list(self.project.dependencies())
-            sections.append(([item for item in declared if item.extra is None], self.entry.dependencies))
-            for extra, found in self.entry.optional_dependencies.items():
-                sections.append(([item for item in declared if item.extra == extra], found))
-        for group, found in self.entry.dev_dependencies.items():
-            sections.append((self.project.groups.get(group, ()), found))
-        for items, edges in sections:
-            for item in items:
-                self._judge_specifier(item, edges, skipped)
-
-    def _judge_specifier(self, declared: Declared, edges: Sequence[UvEdge], skipped: set[str]) -> None:
-        requirement = parse_requirement(declared)
-        name = normalise(requirement.name)
-        if not requirement.specifier or name in skipped:
-            return
-        marker = parse_marker(str(requirement.marker)) if requirement.marker else TRUE
-        for edge in edges:
-            for version in self._versions(edge) if edge.name == name else ():
-                scope = conjunction(marker, parse_marker(edge.marker) if edge.marker else TRUE)
-                if not requirement.specifier.contains(version, prereleases=True) and is_possible(scope, self.python):
-                    what = f"the locked version of `{name}` does not satisfy its requirement"
-                    where = self.report.in_project(self.project, *declared.key)
-                    wanted = f"`{requirement.name}{requirement.specifier}`"
-                    self.report.stale(what, wanted, f"`{version}`", where, code=Code.CP204, package=name)
-
-    def _versions(self, edge: UvEdge) -> list[str]:
-        return [
-            package.version
-            for package in self.report.lock.packages_named(edge.name)
-            if package.version is not None
-            and edge.version in {None, package.version}
-            and edge.source in {None, package.source}
-        ]
+        for item, name, version in unsatisfied(self.report.lock, self.project, self.entry, self.python):
+            if name not in self._differing:
+                requirement = parse_requirement(item)
+                where = self.report.in_project(self.project, *item.key)
+                what = f"the locked version of `{name}` does not satisfy its requirement"
+                wanted = f"`{requirement.name}{requirement.specifier}`"
+                self.report.stale(what, wanted, f"`{version}`", where, code=Code.CP204, package=name)
 
 
 def _names(names: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 
     from cudapin.core.lock import LockedFile
     from cudapin.core.markers import Marker
-    from cudapin.locks.uv_text import WheelText
+    from cudapin.locks.uv_text import EdgeText, WheelText
 
 __all__ = ["UvEdge", "UvMetadata", "UvPackage", "UvRequirement", "UvSource", "UvSourceKind"]
 
@@ -59,20 +60,24 @@ class UvMetadata:
     groups: Mapping[str, tuple[UvRequirement, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class UvPackage:
     """One `[[package]]`; `line` is that of its header. A package whose version is dynamic has none."""
 
     name: str
     version: str | None
     source: UvSource
-    dependencies: tuple[UvEdge, ...]
+    edges: tuple[UvEdge, ...] | EdgeText
     optional_dependencies: Mapping[str, tuple[UvEdge, ...]]
     dev_dependencies: Mapping[str, tuple[UvEdge, ...]]
     metadata: UvMetadata
     default_groups: str | frozenset[str]
     group_requires_python: Mapping[str, str]
-    resolution_markers: tuple[str, ...]
-    sdist: LockedFile | None
+    sdist: LockedFile | WheelText | None
     wheels: tuple[LockedFile, ...] | WheelText
     line: int | None
+
+    @cached_property
+    def dependencies(self) -> tuple[UvEdge, ...]:
+        """The edges to what it always requires, read when they are first asked for."""
+        return self.edges if isinstance(self.edges, tuple) else self.edges.edges()

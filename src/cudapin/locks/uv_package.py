@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cudapin.core.lock import LockedFile
 from cudapin.core.markers import TRUE, parse_marker
 from cudapin.locks.uv_model import UvEdge, UvMetadata, UvPackage, UvRequirement, UvSource
-from cudapin.locks.uv_text import WheelText
+from cudapin.locks.uv_text import EdgeText, PackageText, WheelText
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,23 +17,45 @@ __all__ = ["read_file", "read_package", "read_requirement"]
 _SOURCE_KINDS = ("registry", "git", "url", "path", "directory", "editable", "virtual")
 
 
-def read_package(table: Mapping[str, Any], line: int | None) -> UvPackage:
+_NO_METADATA = UvMetadata(groups={})
+_DEFAULT_GROUPS = frozenset({"dev"})
+
+
+def read_package(table: Mapping[str, Any] | PackageText, line: int | None) -> UvPackage:
     """Read one `[[package]]`; raise ValueError for a marker or source that is none."""
-    wheels = table.get("wheels", ())
+    if isinstance(table, PackageText):
+        return _read_text(table, line)
+    wheels, edges = table.get("wheels", ()), table.get("dependencies", ())
     default_groups = table.get("default-groups", ["dev"])
     return UvPackage(
         name=table["name"],
         version=table.get("version"),
         source=_read_source(table["source"]),
-        dependencies=_read_edges(table.get("dependencies", ())),
+        edges=edges if isinstance(edges, EdgeText) else _read_edges(edges),
         optional_dependencies=_read_edge_map(table.get("optional-dependencies", {})),
         dev_dependencies=_read_edge_map(table.get("dev-dependencies", {})),
-        metadata=_read_metadata(table["metadata"]) if "metadata" in table else UvMetadata(groups={}),
+        metadata=_read_metadata(table["metadata"]) if "metadata" in table else _NO_METADATA,
         default_groups=default_groups if isinstance(default_groups, str) else frozenset(default_groups),
         group_requires_python=table.get("group-requires-python", {}),
-        resolution_markers=tuple(table.get("resolution-markers", ())),
         sdist=read_file(table["sdist"]) if "sdist" in table else None,
         wheels=wheels if isinstance(wheels, WheelText) else tuple(map(read_file, wheels)),
+        line=line,
+    )
+
+
+def _read_text(text: PackageText, line: int | None) -> UvPackage:
+    return UvPackage(
+        name=text.name,
+        version=text.version,
+        source=UvSource("registry", text.registry),
+        edges=() if text.edges is None else text.edges,
+        optional_dependencies={},
+        dev_dependencies={},
+        metadata=_NO_METADATA,
+        default_groups=_DEFAULT_GROUPS,
+        group_requires_python={},
+        sdist=text.sdist,
+        wheels=() if text.wheels is None else text.wheels,
         line=line,
     )
 

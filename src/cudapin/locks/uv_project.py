@@ -6,7 +6,8 @@ UnjudgeableError: then nobody can tell without uv whether the lock is fresh.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import posixpath
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
 
     from cudapin.core.lock import Pyproject, UvInputs
 
-__all__ = ["Declared", "UnjudgeableError", "UvProject", "UvWorkspace"]
+__all__ = ["DYNAMIC_DEPENDENCIES", "Declared", "UnjudgeableError", "UvProject", "UvWorkspace"]
 
 T = TypeVar("T")
+
+DYNAMIC_DEPENDENCIES = ("dependencies", "optional-dependencies")
+"""The fields of `project.dynamic` that a lock depends on and that a build may have to tell."""
 
 
 class UnjudgeableError(ValueError):
@@ -174,13 +178,49 @@ class UvProject:
 
 
 class UvWorkspace:
-    """All members by name, the root first."""
+    """All members by name, the root first, and the projects outside that the lock takes from a directory."""
 
-    def __init__(self, inputs: UvInputs) -> None:
+    def __init__(self, inputs: UvInputs, lock_workspace: UvWorkspace | None = None) -> None:
         self.root = UvProject(pyproject=inputs.members[0])
         self.others = [UvProject(pyproject=pyproject) for pyproject in inputs.members[1:]]
         self.settings = inputs.settings
+        self.place = inputs.place
         self.path_dependencies = [UvProject(pyproject=pyproject) for pyproject in inputs.path_dependencies]
+        self._inputs = inputs
+        self._lock_workspace = lock_workspace or self
+
+    def workspace_of(self, project: UvProject) -> UvWorkspace:
+        """Return the workspace whose sources and indexes count for a project: a path dependency has its own."""
+        if project not in self.path_dependencies:
+            return self
+        for members in self._inputs.path_workspaces:
+            if any(self.join(member.directory) == self.join(project.directory) for member in members):
+                return UvWorkspace(replace(self._inputs, members=members), self)
+        return UvWorkspace(replace(self._inputs, members=(project.pyproject,)), self)
+
+    def join(self, directory: str, path: str = ".") -> str:
+        """Return a path that starts in a directory, relative to the root of the lock, in its shortest form.
+
+        One that leaves the root and comes back, such as `../root/part` for a root that is called `root`, is `part`.
+        """
+        joined = posixpath.normpath(posixpath.join(directory, path.replace("\\", "/")))
+        climbs = joined.split("/").count("..")
+        if not climbs:
+            return joined
+        # Names above those that are known cannot be met: nothing in a path is called like these.
+        home = "/" + "\\/" * climbs + self.place
+        return posixpath.relpath(posixpath.join(home, joined), home)
+
+    def find_path(self, path: str) -> UvProject | None:
+        """Return the project, of any workspace that is known, in a directory relative to the root of the lock."""
+        path = self.join(path)
+        return next((project for project in self._known if self.join(project.directory) == path), None)
+
+    @cached_property
+    def _known(self) -> list[UvProject]:
+        lock = self._lock_workspace
+        others = [UvProject(pyproject=pyproject) for members in self._inputs.path_workspaces for pyproject in members]
+        return [*lock.members.values(), *lock.path_dependencies, *others]
 
     @cached_property
     def members(self) -> Mapping[str, UvProject]:

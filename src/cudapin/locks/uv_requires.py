@@ -6,10 +6,9 @@ to it, plus one for the part of its marker that no source covers.
 
 from __future__ import annotations
 
-import posixpath
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cudapin.core.index import strip_credentials
 from cudapin.core.markers import (
@@ -25,21 +24,20 @@ from cudapin.core.markers import (
 from cudapin.core.names import normalise
 from cudapin.core.python import parse_python_range
 from cudapin.core.specifiers import is_same_specifier
+from cudapin.locks.uv_address import comparable_source, git_address, is_same_directory, url_source, with_subdirectory
 from cudapin.locks.uv_model import UvRequirement
 from cudapin.locks.uv_project import Declared, UnjudgeableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from packaging.requirements import Requirement
-
     from cudapin.core.markers import Marker
     from cudapin.core.python import PythonRange
     from cudapin.locks.uv_project import UvProject, UvWorkspace
 
 __all__ = [
+    "Wanted",
     "differing_names",
-    "find_path",
     "lower_requirement",
     "parse_requirement",
     "render_requirement",
@@ -48,20 +46,53 @@ __all__ = [
 
 _ARCHIVE = re.compile(r"\.(?:whl|zip|tar\.\w+|tgz|tbz|txz|tlz)$")
 _SPECIFIER = re.compile(r"\s*[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*\(?([^;)]*)")
-_GIT_REFERENCES = ("branch", "tag", "rev")
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_RELEASE = r"[0-9]+(?:\.[0-9]+)*(?:(?:a|b|rc)[0-9]+)?(?:\.post[0-9]+)?(?:\.dev[0-9]+)?"
+_CLAUSE = (
+    rf"(?:[<>]=?\s*{_RELEASE}|~=\s*[0-9]+(?:\.[0-9]+)+|[=!]=\s*(?:[0-9]+(?:\.[0-9]+)*\.\*"
+    rf"|{_RELEASE}(?:\+[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)*)?))\s*"
+)
+_REQUIREMENT = re.compile(
+    rf"\s*({_NAME})\s*(?:\[\s*({_NAME}\s*(?:,\s*{_NAME}\s*)*)\]\s*)?({_CLAUSE}(?:,\s*{_CLAUSE})*)?(?:;(.*\S)\s*)?"
+)
+_NONE = ("", "")
+
+
+class Wanted(NamedTuple):
+    """The parts of a requirement as written, name and extras normalised; `packaging` drops repeated clauses."""
+
+    name: str
+    extras: frozenset[str]
+    specifier: str
+    url: str | None
+    marker: str | None
 
 
 @lru_cache(maxsize=4096)
-def parse_requirement(declared: Declared) -> Requirement:
-    """Read the text of a requirement; raise UnjudgeableError where `packaging` cannot."""
+def parse_requirement(declared: Declared) -> Wanted:
+    """Read the text of a requirement; raise UnjudgeableError where `packaging` cannot.
+
+    The usual forms are read here, since loading `packaging` takes longer than judging a lock.
+    """
+    if match := _REQUIREMENT.fullmatch(declared.text):
+        name, extras, specifier, marker = match.groups()
+        names = frozenset(normalise(extra) for extra in re.findall(r"[\w.-]+", extras or ""))
+        return Wanted(normalise(name), names, (specifier or "").strip(), None, marker)
     from packaging.requirements import InvalidRequirement, Requirement
 
     # `name @ url;marker` is read by uv, while the grammar of PEP 508 wants a space there.
     text = re.sub(r"(@[^;]*[^\s;]);", r"\1 ;", declared.text, count=1)
     try:
-        return Requirement(text)
+        requirement = Requirement(text)
     except (InvalidRequirement, RecursionError) as error:
         raise UnjudgeableError(f"`{strip_credentials(declared.text)}` is no requirement", *declared.key) from error
+    return Wanted(
+        normalise(requirement.name),
+        frozenset(map(normalise, requirement.extras)),
+        specifier_text(declared.text) if requirement.specifier else "",
+        requirement.url,
+        None if requirement.marker is None else str(requirement.marker),
+    )
 
 
 def specifier_text(requirement: str) -> str:
@@ -73,16 +104,15 @@ def specifier_text(requirement: str) -> str:
 def lower_requirement(declared: Declared, project: UvProject, workspace: UvWorkspace) -> Iterator[UvRequirement]:
     """Yield what uv makes of a declared requirement of a project, sources applied."""
     requirement = parse_requirement(declared)
-    name = normalise(requirement.name)
     marker = _declared_marker(declared, requirement)
     plain = UvRequirement(
-        name=name,
-        extras=frozenset(map(normalise, requirement.extras)),
-        specifier=specifier_text(declared.text) if requirement.specifier else "",
+        name=requirement.name,
+        extras=requirement.extras,
+        specifier=requirement.specifier,
         marker=marker,
-        source=None if requirement.url is None else _url_source(requirement.url, declared),
+        source=None if requirement.url is None else url_source(requirement.url, declared),
     )
-    sources, owner = _find_sources(name, project, workspace)
+    sources, owner = _find_sources(requirement.name, project, workspace)
     applicable = [source for source in sources if _applies(source, declared)]
     rest = marker
     for source in applicable:
@@ -101,8 +131,8 @@ def _replace(requirement: UvRequirement, **changes: Any) -> UvRequirement:  # no
     return replace(requirement, **changes)
 
 
-def _declared_marker(declared: Declared, requirement: Requirement) -> Marker:
-    parts = [parse_marker(str(requirement.marker)) if requirement.marker else TRUE]
+def _declared_marker(declared: Declared, requirement: Wanted) -> Marker:
+    parts = [parse_marker(requirement.marker) if requirement.marker else TRUE]
     for specifier in declared.python:
         span = parse_python_range(specifier)
         if span is None:
@@ -125,8 +155,6 @@ def _find_sources(
     """Return the sources of a name and the project whose file has them: its own, else the workspace root's."""
     if name in project.sources:
         return project.sources[name], project
-    if project in workspace.path_dependencies:
-        return (), project
     return workspace.root.sources.get(name, ()), workspace.root
 
 
@@ -160,7 +188,7 @@ def _index_url(name: str, package: str, project: UvProject, workspace: UvWorkspa
         for index in owner.get(list, "tool", "uv", "index") or []:
             if isinstance(index, dict) and index.get("name") == name and isinstance(index.get("url"), str):
                 url = strip_credentials(index["url"])
-                return url if "://" in url else f"file:{_join(owner.directory, url)}"
+                return url if "://" in url else f"file:{workspace.join(owner.directory, url)}"
     raise UnjudgeableError(f"the index `{name}` is not declared", "tool", "uv", "sources", package)
 
 
@@ -168,84 +196,32 @@ def _direct_source(
     plain: UvRequirement, source: Mapping[str, Any], owner: UvProject, workspace: UvWorkspace
 ) -> tuple[str, str]:
     if isinstance(source.get("git"), str):
-        return ("git", _git_address(source["git"], source))
+        return ("git", git_address(source["git"], source))
     if isinstance(source.get("url"), str):
-        return ("url", _with_subdirectory(strip_credentials(source["url"]), source.get("subdirectory")))
+        return ("url", with_subdirectory(strip_credentials(source["url"]), source.get("subdirectory")))
     if source.get("workspace") is True and plain.name in workspace.members:
         member = workspace.members[plain.name]
-        return (workspace.source_kind(member), _join(".", member.directory))
+        return (workspace.source_kind(member), workspace.join(member.directory))
     if isinstance(source.get("path"), str):
         return _path_source(source, owner, workspace)
     raise UnjudgeableError("its source is of no known kind", "tool", "uv", "sources", plain.name)
 
 
 def _path_source(source: Mapping[str, Any], owner: UvProject, workspace: UvWorkspace) -> tuple[str, str]:
-    path = _join(owner.directory, source["path"])
+    path = workspace.join(owner.directory, source["path"])
     if _ARCHIVE.search(path):
         return ("path", path)
     if source.get("editable") is True:
         return ("editable", path)
     is_package = source.get("package")
     if is_package is None:
-        target = find_path(workspace, path)
+        target = workspace.find_path(path)
         is_package = target is None or target.is_package(is_required=True)
     return ("directory" if is_package else "virtual", path)
 
 
-def find_path(workspace: UvWorkspace, path: str) -> UvProject | None:
-    """Return the member or path dependency in a directory relative to the workspace root."""
-    projects = (*workspace.members.values(), *workspace.path_dependencies)
-    return next((project for project in projects if _join(".", project.directory) == path), None)
-
-
-def _join(directory: str, path: str) -> str:
-    return posixpath.normpath(posixpath.join(directory, path.replace("\\", "/")))
-
-
-def _with_subdirectory(url: str, subdirectory: object) -> str:
-    return f"{url}#subdirectory={subdirectory}" if subdirectory else url
-
-
-def _git_address(url: str, parts: Mapping[str, Any]) -> str:
-    """Return the address with its parts in one order; uv writes them as a query."""
-    address = strip_credentials(url).removeprefix("git+").partition("#")[0].partition("?")[0]
-    kept = [f"{key}={parts[key]}" for key in ("path", "subdirectory", *_GIT_REFERENCES) if parts.get(key)]
-    return f"{address}?{'&'.join([*kept, *(['lfs=true'] if parts.get('lfs') in (True, 'true') else [])])}"
-
-
-def _url_source(url: str, declared: Declared) -> tuple[str, str]:
-    """Return the source of `name @ url`."""
-    if url.startswith("git+"):
-        address, _, fragment = url.removeprefix("git+").partition("#")
-        parts: dict[str, str] = dict(item.split("=", 1) for item in fragment.split("&") if "=" in item)
-        at = address.rfind("@")
-        if at > address.rfind("/") and at > address.find("://") + 2:
-            address, parts["rev"] = address[:at], address[at + 1 :]
-        return ("git", _git_address(address, parts))
-    if url.startswith(("http://", "https://")):
-        address, _, fragment = url.partition("#")
-        found = re.search(r"subdirectory=([^&]*)", fragment)
-        return ("url", _with_subdirectory(strip_credentials(address), found[1] if found else None))
-    raise UnjudgeableError(f"`{strip_credentials(url)}` cannot be compared with what uv records", *declared.key)
-
-
-def _comparable_source(source: tuple[str, str] | None) -> tuple[str, str] | None:
-    if source is None:
-        return None
-    kind, value = source
-    if kind == "git":
-        address, _, query = value.partition("#")[0].partition("?")
-        parts = dict(item.split("=", 1) for item in query.split("&") if "=" in item)
-        from urllib.parse import unquote_plus
-
-        return (kind, _git_address(address, {key: unquote_plus(part) for key, part in parts.items()}))
-    if kind in {"index", "url"}:
-        return (kind, strip_credentials(value))
-    return (kind, _join(".", value))
-
-
 def _comparable(requirement: UvRequirement) -> tuple[object, ...]:
-    return (requirement.extras, _comparable_source(requirement.source), requirement.conflict)
+    return (requirement.extras, comparable_source(requirement.source), requirement.conflict)
 
 
 def _agree(
@@ -260,27 +236,18 @@ def _agree(
         # What a member requires of another is recorded with its directory or, by some versions of uv, plainly.
         wanted, found = (_replace(item, source=None, specifier="") for item in (wanted, found))
     if _is_local_index(wanted) and _is_local_index(found):
-        if not _same_local_index(wanted, found):
+        if not is_same_directory((wanted.source or _NONE)[1], (found.source or _NONE)[1]):
             return False
         wanted, found = (_replace(item, source=None) for item in (wanted, found))
     return (
         _comparable(wanted) == _comparable(found)
-        and is_same(wanted.specifier, found.specifier)
         and are_equivalent(wanted.marker, found.marker, python)
+        and is_same(wanted.specifier, found.specifier)
     )
 
 
 def _is_local_index(requirement: UvRequirement) -> bool:
     return requirement.source is not None and requirement.source[1].startswith("file:")
-
-
-def _same_local_index(wanted: UvRequirement, found: UvRequirement) -> bool:
-    """Compare directories by what is known without this machine: uv records them with their absolute path."""
-    paths = [
-        re.sub(r"^(?:\.\./)+|^/", "", (requirement.source or ("", ""))[1].removeprefix("file://").removeprefix("file:"))
-        for requirement in (wanted, found)
-    ]
-    return paths[0] == paths[1] or paths[1].endswith("/" + paths[0])
 
 
 def differing_names(
@@ -301,8 +268,13 @@ def differing_names(
             by_name.setdefault(requirement.name, ([], []))[side].append(requirement)
     differing = {}
     for name, (ours, theirs) in sorted(by_name.items()):
-        missing = [a for a in ours if not any(_agree(a, b, members, python, is_same) for b in theirs)]
-        surplus = [b for b in theirs if not any(_agree(a, b, members, python, is_same) for a in ours)]
+        equal = set(ours).intersection(theirs)
+        missing = [
+            a for a in ours if a not in equal and not any(_agree(a, b, members, python, is_same) for b in theirs)
+        ]
+        surplus = [
+            b for b in theirs if b not in equal and not any(_agree(a, b, members, python, is_same) for a in ours)
+        ]
         if missing or surplus:
             differing[name] = (missing, surplus)
     return differing

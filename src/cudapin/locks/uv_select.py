@@ -4,7 +4,8 @@ The steps are those of `Installable::to_resolution` in `crates/uv-resolver`:
 
 1. the project, its chosen extras and its chosen groups are the start, and are *active*;
 2. an edge counts where its marker holds, with `extra == 'extra-4-demo-cpu'`, `'group-...'` and `'project-...'`
-   (written where the lock has conflicts) read as whether that extra, group or project is active;
+   (written where the lock has conflicts) read as whether that extra, group or project is active, the extras that
+   the edge itself brings among them;
 3. an edge with `extra = [...]` also leads into those optional dependencies, and makes them active;
 4. since what is active grows on the way, the walk is repeated with all that the one before has found.
 """
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from cudapin.core.markers import Marker
     from cudapin.locks.uv_model import UvEdge, UvPackage
 
-__all__ = ["select_packages"]
+__all__ = ["encode", "select_packages"]
 
 _MAX_PASSES = 10
 _KINDS: Mapping[str, SourceKind] = {
@@ -66,8 +67,9 @@ def _start_edges(member: UvPackage, request: Request) -> list[UvEdge]:
     return edges
 
 
-def _encode(kind: str, package: str, name: str) -> str:
-    return f"{kind}-{len(package)}-{package}-{name}"
+def encode(kind: str, package: str, name: str) -> str:
+    """Return what a marker of the lock calls an extra, a group or (without name) a project, as an `extra`."""
+    return f"{kind}-{len(package)}-{package}-{name}" if name else f"{kind}-{len(package)}-{package}"
 
 
 class _Walk:
@@ -80,11 +82,11 @@ class _Walk:
         self.member = member
         self.environment = {**request.environment, "extra": ""}
         self.active = frozenset(
-            {f"project-{len(member.name)}-{member.name}"}
-            | {_encode("extra", member.name, extra) for extra in request.extras}
-            | {_encode("group", member.name, group) for group in request.groups}
+            {encode("project", member.name, "")}
+            | {encode("extra", member.name, extra) for extra in request.extras}
+            | {encode("group", member.name, group) for group in request.groups}
         )
-        self.truth: dict[str, bool] = {}
+        self.truth: dict[tuple[str, frozenset[str]], bool] = {}
 
     def run(self, start: Sequence[UvEdge]) -> Iterator[tuple[UvPackage, tuple[str, ...]]]:
         """Yield each selected package with the names of what it requires."""
@@ -106,7 +108,8 @@ class _Walk:
             package, edges = queue.pop()
             required = reached.setdefault(id(package), (package, set()))[1]
             for edge in edges:
-                if not self._holds(edge.marker):
+                brought = [encode("extra", edge.name, extra) for extra in edge.extras]
+                if not self._holds(edge.marker, self.active.union(brought) if brought else self.active):
                     continue
                 required.add(edge.name)
                 for target in self._targets(edge):
@@ -115,7 +118,7 @@ class _Walk:
                             seen.add((id(target), extra))
                             found = target.optional_dependencies.get(extra, ()) if extra else target.dependencies
                             queue.append((target, found))
-                    active.update(_encode("extra", target.name, extra) for extra in edge.extras)
+                    active.update(encode("extra", target.name, extra) for extra in edge.extras)
         return reached, frozenset(active)
 
     def _targets(self, edge: UvEdge) -> list[UvPackage]:
@@ -125,13 +128,13 @@ class _Walk:
             if edge.version in {None, package.version} and edge.source in {None, package.source}
         ]
 
-    def _holds(self, marker: str | None) -> bool:
+    def _holds(self, marker: str | None, active: frozenset[str]) -> bool:
         if marker is None:
             return True
-        if marker not in self.truth:
-            rest = assign_extras(parse_marker(marker), self.active)
-            self.truth[marker] = rest == TRUE or (rest != FALSE and self._evaluate(rest))
-        return self.truth[marker]
+        if (marker, active) not in self.truth:
+            rest = assign_extras(parse_marker(marker), active)
+            self.truth[marker, active] = rest == TRUE or (rest != FALSE and self._evaluate(rest))
+        return self.truth[marker, active]
 
     def _evaluate(self, marker: Marker) -> bool:
         return _packaging_marker(render_marker(marker)).evaluate(self.environment)
@@ -171,12 +174,16 @@ def _locked_package(
         files=_files(package) if files_for(package.name) else (),
         line=package.line,
         direct=package.name in direct,
+        origin=None if kind == "registry" else address,
         dependencies=required,
     )
 
 
 def _files(package: UvPackage) -> tuple[LockedFile, ...]:
-    sdist = () if package.sdist is None else (package.sdist,)
-    if isinstance(package.wheels, WheelText):
-        return (*sdist, *map(read_file, package.wheels.tables()))
-    return (*sdist, *package.wheels)
+    found: list[LockedFile] = []
+    for part in (package.sdist, package.wheels):
+        if isinstance(part, WheelText):
+            found += map(read_file, part.tables())
+        elif part is not None:
+            found += part if isinstance(part, tuple) else (part,)
+    return tuple(found)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cudapin.core.index import is_default_index, strip_credentials
 from cudapin.core.names import normalise
 from cudapin.core.specifiers import canonical_specifier
+from cudapin.locks.uv_address import plain_address
 from cudapin.locks.uv_newer import is_satisfied, parse_newer, read_locked_newer
 from cudapin.locks.uv_project import UnjudgeableError
 from cudapin.locks.uv_requires import specifier_text
@@ -145,7 +146,7 @@ def missing_indexes(
 
 def _comparable(url: str, directory: str) -> str:
     if "://" in url:
-        return strip_credentials(url)
+        return plain_address(url)
     return posixpath.normpath(posixpath.join(directory, url.replace("\\", "/").removeprefix("file:")))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cudapin.locks.uv_text import WheelText, lock_error
+from cudapin.locks.uv_text import EdgeText, MarkerText, PackageText, WheelText, lock_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +40,8 @@ _PACKAGE = {
     "name!": str,
     "version": str,
     "source!": _SOURCE,
-    "resolution-markers": [str],
-    "dependencies": _EDGES,
+    "resolution-markers": (MarkerText, [str]),
+    "dependencies": (EdgeText, _EDGES),
     "optional-dependencies": _Map(_EDGES),
     "dev-dependencies": _Map(_EDGES),
     "group-requires-python": _Map(str),
@@ -89,7 +89,15 @@ _LOCK = {
     },
     "package": [_PACKAGE],
 }
-_TYPE_NAMES = {str: "a string", int: "an integer", bool: "a boolean", dict: "a table", WheelText: "an array"}
+_TYPE_NAMES = {
+    str: "a string",
+    int: "an integer",
+    bool: "a boolean",
+    dict: "a table",
+    WheelText: "an array",
+    EdgeText: "an array",
+    MarkerText: "an array",
+}
 
 
 class _Mismatch(Exception):
@@ -110,6 +118,8 @@ def check_shape(source: Source, table: Mapping[str, Any], lines: tuple[int | Non
     except _Mismatch as error:
         raise _lock_error(source, error, None) from None
     for package, line in zip(packages, lines, strict=False):
+        if type(package) is PackageText:
+            continue
         try:
             _check(package, _PACKAGE)
         except _Mismatch as error:
@@ -167,7 +177,7 @@ def _check_any(value: object, shapes: tuple[Any, ...]) -> None:
             if error.path:
                 raise
             wanted.append(error.wanted)
-    raise _Mismatch(" or ".join(wanted), value)
+    raise _Mismatch(" or ".join(dict.fromkeys(wanted)), value)
 
 
 def _check_at(key: str, value: object, shape: Any) -> None:  # noqa: ANN401

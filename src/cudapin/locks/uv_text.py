@@ -1,113 +1,215 @@
 """The text of a `uv.lock` as a table, fast.
 
-Most of a lock is `wheels = [...]` arrays that a check seldom looks at. Arrays in exactly the form in which uv
-writes them are cut out before the TOML parser sees them and read only when asked for. Whatever differs from that
-form in a single character stays in, so the result never depends on the shortcut.
+Most of a lock are packages of indexes, and most of these are files and dependencies that a check seldom looks at.
+Those in exactly the form in which uv writes them are cut out before the TOML parser sees them, and their parts read
+only when asked for.
+Whatever differs from that form in a single character stays in, so the result never depends on the shortcut.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 import tomli
 
 from cudapin.core.locate import find_array_lines
-from cudapin.errors import Code, LockError, Problem, Where
+from cudapin.locks.lock_text import lock_error as _lock_error
+from cudapin.locks.lock_text import parse_toml
+from cudapin.locks.uv_model import UvEdge, UvSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cudapin.core.lock import Source
+    from cudapin.errors import LockError
 
-__all__ = ["WheelText", "lock_error", "read_lock_table"]
+__all__ = ["EdgeText", "MarkerText", "PackageText", "WheelText", "lock_error", "read_lock_table"]
 
 # Printable ASCII without quote and backslash: what TOML lets stand in a basic string as it is.
 _TEXT = r'"[ !#-\[\]-~]*"'
-_WHEEL = (
-    rf"    \{{ url = (?P<url>{_TEXT}), hash = (?P<hash>{_TEXT})"
-    rf"(?:, size = (?:0|[1-9][0-9]{{0,17}}))?(?:, upload-time = {_TEXT})? \}},\n"
+_FILE = (
+    rf"\{{ url = (?P<url>{_TEXT}), hash = (?P<hash>{_TEXT})"
+    rf"(?:, size = (?:0|[1-9][0-9]{{0,17}}))?(?:, upload-time = {_TEXT})? \}}"
 )
-_LINE = re.compile(_WHEEL)
-_ARRAY = re.compile("^wheels = \\[\n(?:" + re.sub(r"\?P<\w+>", "?:", _WHEEL) + ")+\\]\n", re.MULTILINE)
-_CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
-_POSITION = re.compile(r" \(at (?:line ([0-9]+), column [0-9]+|end of document)\)$")
+_EDGE = (
+    rf"    \{{ name = (?P<name>{_TEXT})(?:, version = (?P<version>{_TEXT}))?"
+    rf"(?:, source = \{{ (?P<kind>registry|git|url|path|directory|editable|virtual) = (?P<value>{_TEXT}) \}})?"
+    rf"(?:, extra = \[(?P<extra>{_TEXT}(?:, {_TEXT})*)\])?(?:, marker = (?P<marker>{_TEXT}))? \}},\n"
+)
+_FILE_ENTRY, _EDGE_LINE = re.compile(_FILE), re.compile(_EDGE)
+
+
+def _unnamed(pattern: str) -> str:
+    return re.sub(r"\?P<\w+>", "?:", pattern)
+
+
+_WHEELS = rf"wheels = \[\n(?:    {_unnamed(_FILE)},\n)+\]\n"
+_EDGES = rf"dependencies = \[\n(?:{_unnamed(_EDGE)})+\]\n"
+_MARKERS = rf"resolution-markers = \[\n(?:    {_TEXT},\n)+\]\n"
+_ARRAY = re.compile(rf"^(?:{_WHEELS}|{_EDGES}|{_MARKERS})", re.MULTILINE)
+_BLOCK = re.compile(
+    rf"^\[\[package\]\]\nname = (?P<name>{_TEXT})\nversion = (?P<version>{_TEXT})\n"
+    rf"source = \{{ registry = (?P<registry>{_TEXT}) \}}\n(?:{_MARKERS})?(?P<edges>{_EDGES})?"
+    rf"(?:sdist = (?P<sdist>{_unnamed(_FILE)})\n)?(?P<wheels>{_WHEELS})?(?=\n\[\[package\]\]\n|\Z)",
+    re.MULTILINE,
+)
+_PACKAGE = "\n[[package]]\n"
+_REMAKE = "uv lock"
 
 
 class WheelText(str):
-    """The text of one `wheels = [...]` array that was cut out."""
+    """The text of one `wheels = [...]` array, or of an `sdist`, that was cut out."""
 
     __slots__ = ()
 
     def tables(self) -> list[dict[str, str]]:
         """Return its tables, as the TOML parser would, without size and upload time."""
-        return [{"url": match["url"][1:-1], "hash": match["hash"][1:-1]} for match in _LINE.finditer(self)]
+        return [{"url": match["url"][1:-1], "hash": match["hash"][1:-1]} for match in _FILE_ENTRY.finditer(self)]
+
+
+class EdgeText(str):
+    """The text of one `dependencies = [...]` array that was cut out."""
+
+    __slots__ = ()
+
+    def edges(self) -> tuple[UvEdge, ...]:
+        """Return its tables as edges."""
+        return tuple(_edge(*match.groups()) for match in _EDGE_LINE.finditer(self))
+
+
+def _edge(
+    name: str, version: str | None, kind: str | None, value: str | None, extras: str | None, marker: str | None
+) -> UvEdge:
+    return UvEdge(
+        name[1:-1],
+        version and version[1:-1],
+        UvSource(kind, value[1:-1]) if kind and value else None,
+        marker and marker[1:-1],
+        tuple(extras[1:-1].split('", "')) if extras else (),
+    )
+
+
+class MarkerText(str):
+    """The text of one `resolution-markers = [...]` array that was cut out: nothing here asks for it."""
+
+    __slots__ = ()
+
+
+class PackageText(NamedTuple):
+    """One whole package of an index that was cut out."""
+
+    name: str
+    version: str
+    registry: str
+    edges: EdgeText | None
+    sdist: WheelText | None
+    wheels: WheelText | None
+
+
+_Array = Union[WheelText, EdgeText, MarkerText]  # noqa: UP007
+_ARRAYS: Mapping[str, type[_Array]] = {
+    "resolution-markers": MarkerText,
+    "dependencies": EdgeText,
+    "wheels": WheelText,
+}
 
 
 def lock_error(source: Source, what: str, why: str, *, line: int | None = None, key: str | None = None) -> LockError:
     """Make the error for a lock that cannot be read."""
-    where = Where(path=source.path, line=line, key=key)
-    fix = f"restore `{source.path}` from version control, or `rm {source.path} && uv lock`"
-    return LockError(Problem(code=Code.CP205, what=f"`{source.path}` {what}", where=where, why=why, fix=fix))
+    return _lock_error(source, _REMAKE, what, why, line=line, key=key)
 
 
 def read_lock_table(source: Source) -> tuple[Mapping[str, Any], tuple[int | None, ...]]:
     """Return the table and the line of each `[[package]]`; raise LockError when the text is no TOML.
 
-    `wheels` of a package may be a `WheelText` instead of a list.
+    A package may be a `PackageText` instead of a table, and an array in a table the text that it is.
     """
-    text = source.text.replace("\r\n", "\n")
-    table = _read_without_wheels(text)
+    text = source.text.replace("\r\n", "\n") if "\r" in source.text else source.text
+    table = _read_with_cuts(text)
     if table is None:
-        table = _read_whole(source, text)
+        table = parse_toml(source, _REMAKE)
     packages = table.get("package")
     count = len(packages) if isinstance(packages, list) else 0
-    lines = find_array_lines(text, "package")
+    lines = _package_lines(text)
+    if len(lines) != count:
+        lines = find_array_lines(text, "package")
     return table, lines if len(lines) == count else (None,) * count
 
 
-def _read_without_wheels(text: str) -> Mapping[str, Any] | None:
-    """Return the table with the canonical arrays as `WheelText`, or None when that cannot be done safely."""
-    if '"""' in text or "'''" in text:
+def _package_lines(text: str) -> tuple[int, ...]:
+    """Return the lines of the headers that stand as uv writes them; counting in between is all the work."""
+    lines: list[int] = []
+    line, start = 1, 0
+    at = text.find(_PACKAGE)
+    while at >= 0:
+        line += text.count("\n", start, at + 1)
+        start = at + 1
+        lines.append(line)
+        at = text.find(_PACKAGE, start)
+    return tuple(lines)
+
+
+def _read_with_cuts(text: str) -> Mapping[str, Any] | None:
+    """Return the table with the canonical parts as they stand in the text, or None when that is not safe."""
+    blocks: list[PackageText] = []
+    arrays: list[_Array] = []
+
+    def cut_block(match: re.Match[str]) -> str:
+        name, version, registry, edges, sdist, wheels = match.groups()
+        blocks.append(
+            PackageText(
+                name[1:-1],
+                version[1:-1],
+                registry[1:-1],
+                edges and EdgeText(edges),
+                sdist and WheelText(sdist),
+                wheels and WheelText(wheels),
+            )
+        )
+        return f"[[package]]\ncut = {len(blocks) - 1}\n"
+
+    def cut_array(match: re.Match[str]) -> str:
+        array = match[0]
+        key = array[: array.index(" ")]
+        arrays.append(_ARRAYS[key](array))
+        return f"{key} = [{len(arrays) - 1}]\n"
+
+    head, separator, body = text.partition(_PACKAGE)
+    body = _BLOCK.sub(cut_block, separator[1:] + body)
+    rest = head + separator[:1] + _ARRAY.sub(cut_array, body)
+    if '"""' in rest or "'''" in rest:  # what was cut out may have stood in a text of several lines
         return None
-    arrays: list[WheelText] = []
-
-    def cut(match: re.Match[str]) -> str:
-        arrays.append(WheelText(match[0]))
-        return f"wheels = [{len(arrays) - 1}]\n"
-
     try:
-        table = tomli.loads(_ARRAY.sub(cut, text))
+        table = tomli.loads(rest)
     except (ValueError, RecursionError):
         return None
     packages = table.get("package")
     if not isinstance(packages, list):
-        return None if arrays else table
-    found = 0
-    for package in packages:
-        wheels = package.get("wheels") if isinstance(package, dict) else None
-        if isinstance(wheels, list) and wheels and type(wheels[0]) is int:
-            # Cut-out arrays come back in the order of the text; anything else stood in it as a number.
-            if wheels != [found] or found == len(arrays):
-                return None
-            package["wheels"] = arrays[found]
-            found += 1
-    return table if found == len(arrays) else None
+        return None if arrays or blocks else table
+    return table if _put_back(packages, blocks, arrays) else None
 
 
-def _read_whole(source: Source, text: str) -> Mapping[str, Any]:
-    try:
-        return tomli.loads(text)
-    except RecursionError:
-        raise lock_error(source, "cannot be read", "its values are nested too deeply") from None
-    except ValueError as error:
-        conflict = _CONFLICT.search(text)
-        if conflict is not None:
-            line = text.count("\n", 0, conflict.start()) + 1
-            why = f"`{conflict[0]}` is a marker of an unresolved merge conflict"
-            raise lock_error(source, "holds an unresolved merge conflict", why, line=line) from error
-        position = _POSITION.search(str(error))
-        line_text = position[1] if position else None
-        at = int(line_text) if line_text else None
-        why = _POSITION.sub("", str(error))
-        raise lock_error(source, "is not valid TOML", why[:1].lower() + why[1:], line=at) from error
+def _put_back(packages: list[Any], blocks: list[PackageText], arrays: list[_Array]) -> bool:
+    """Replace each placeholder by its text; tell whether every one stood where it belongs, and nothing else did.
+
+    What was cut out comes back in the order of the text; any other number stood in the lock itself.
+    """
+    block = found = 0
+    for index, package in enumerate(packages):
+        if not isinstance(package, dict):
+            continue
+        if "cut" in package:
+            if package != {"cut": block} or block == len(blocks):
+                return False
+            packages[index] = blocks[block]
+            block += 1
+            continue
+        for key, kind in _ARRAYS.items():
+            value = package.get(key)
+            if isinstance(value, list) and value and type(value[0]) is int:
+                if value != [found] or found == len(arrays) or type(arrays[found]) is not kind:
+                    return False
+                package[key] = arrays[found]
+                found += 1
+    return block == len(blocks) and found == len(arrays)

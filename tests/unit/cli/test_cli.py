@@ -382,8 +382,8 @@ def test_an_override_of_the_target_counts(run: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "why", "fix"),
     [
-        ("chek", "argument COMMAND: invalid choice: 'chek'", "use `check`; the names are `check`, `lock`"),
-        ("lock shwo", "argument ACTION: invalid choice: 'shwo'", "use `show`; the names are `check`, `show`"),
+        ("chek", "argument COMMAND: invalid choice: 'chek'", "use `check`; the names are `check`, `lock`, `export`"),
+        ("lock shwo", "argument ACTION: invalid choice: 'shwo'", "use `show`; the names are `check`, `show`, `diff`"),
         ("check --varaint x", "unrecognized arguments: --varaint x", "use `--variant`"),
         ("check --zzz", "unrecognized arguments: --zzz", "cudapin --help"),
         ("lock check --lokc=x", "unrecognized arguments: --lokc=x", "use `--lock`"),

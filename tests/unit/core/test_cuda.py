@@ -208,9 +208,21 @@ def test_the_facts_tell(name: str, version: str | None, expected: str | None) ->
         ("2.9.0", "https://mirror.example/cu0128/simple", "linux", "unknown"),
         ("2.9.0", "https://mirror.example/simple", "linux", "unknown"),
         ("2.9.0", "", "linux", "unknown"),
+        ("2.9.0", "https://[mirror/whl/cu128", "linux", "12.8"),
+        ("2.9.0", "https://cu128", "linux", "unknown"),
+        ("2.9.0", "https://cu128/simple?x=/cu126#/cpu", "linux", "unknown"),
+        ("2.9.0", "file:///srv/cu128/", "linux", "12.8"),
+        ("2.9.0", "../wheels/cu128", "linux", "12.8"),
+        ("2.9.0", "://", "linux", "unknown"),
         ("2.9.0", None, "linux", "12.8"),
         ("2.10.0", None, "linux-aarch64", "cpu"),
-        ("2.9.0", None, "linux-aarch64", "unknown"),
+        ("2.9.0", None, "linux-aarch64", "cpu"),
+        ("2.13.1", None, "linux-aarch64", "13.0"),
+        ("2.7.0", None, "linux-aarch64", "unknown"),
+        ("2.99.0", None, "macos", "cpu"),
+        ("2.9.0", PYTORCH + "cu128", "macos", "cpu"),
+        ("2.9.0", "https://mirror.example/simple", "darwin", "cpu"),
+        ("2.9.0", "", "macos", "cpu"),
         ("2.9.0", None, "win32", "cpu"),
         ("2.9.0", None, "darwin", "cpu"),
         ("2.11.0", None, "linux", "13.0"),
@@ -222,10 +234,39 @@ def test_the_origin_of_torch_tells(version: str | None, index: str | None, platf
     assert of("torch", version, index, platform) == expected
 
 
-def test_only_torch_has_a_default_that_is_known() -> None:
-    assert of("torchvision", "0.29.2") == "unknown"
+@pytest.mark.parametrize(
+    ("name", "version", "platform", "expected"),
+    [
+        ("torchvision", "0.29.2", "linux", "13"),
+        ("torchvision", "0.24.0", "linux", "12"),
+        ("torchvision", "0.24.0", "linux-aarch64", "cpu"),
+        ("torchvision", "0.24.0", "win32", "cpu"),
+        ("torchvision", "0.22.0", "linux-aarch64", "unknown"),
+        ("torchvision", "0.99.0", "linux", "unknown"),
+        ("torchvision", "0.99.0", "macos", "cpu"),
+        ("torchaudio", "2.11.0", "linux", "13"),
+        ("torchaudio", "2.1.2", "linux", "12"),
+        ("torchaudio", "2.0.2", "linux", "11"),
+        ("xformers", "0.0.35", "linux", "12"),
+        ("xformers", "0.0.33.post2", "linux", "12"),
+        ("xformers", "0.0.36", "linux", "unknown"),
+        ("xformers", None, "linux", "unknown"),
+        ("vllm", "0.33.0", "linux", "13"),
+        ("vllm", "0.33.1", "linux", "unknown"),
+        ("flash-attn", "2.8.3", "linux", "unknown"),
+    ],
+)
+def test_frameworks_of_the_default_index_that_were_measured(
+    name: str, version: str | None, platform: str, expected: str
+) -> None:
+    assert of(name, version, None, platform) == expected
+
+
+def test_an_index_speaks_for_frameworks_only() -> None:
     assert of("torchvision", "0.29.2", PYTORCH + "cu132") == "13.2"
     assert of("numpy", "2.0", PYTORCH + "cu132") is None
+    assert of("bitsandbytes", "0.50.2") is None
+    assert of("tensorflow", "2.20.0") is None
 
 
 TORCH_2_13 = {
@@ -315,7 +356,8 @@ def test_a_rule_of_the_project_comes_first_and_is_final() -> None:
         ("cuda-bindings", "12.9.4", None, "version `12.9.4`, whose first number is the CUDA major"),
         ("torch", "2.9.0", None, "`torch` 2.9.0 of the default index is built for CUDA 12.8 on linux"),
         ("torch", "2.9.0", PYTORCH + "cu128", "`cu128` in the address of its index"),
-        ("vllm", "0.33.0", None, "version `0.33.0` names no CUDA, and it comes from the default index"),
+        ("vllm", "0.32.0", None, "version `0.32.0` names no CUDA, and it comes from the default index"),
+        ("vllm", "0.33.0", None, "`vllm` 0.33.0 of the default index is built for CUDA 13 on linux"),
         ("vllm", "0.33.0", "", "version `0.33.0` names no CUDA, and the lock records no index"),
         ("vllm", "1", "https://a.example/x", "version `1` names no CUDA, and the address of its index names none"),
     ],

@@ -84,6 +84,36 @@ def test_every_torch_minor_is_there() -> None:
         assert cuda in FACTS.toolkits
 
 
+def test_default_builds_name_known_frameworks_and_majors() -> None:
+    majors = {CudaVersion(major=cuda.major) for cuda in FACTS.toolkits}
+    for key, row in FACTS.default_builds.items():
+        name, version = key.split()
+        assert FACTS.packages[name] == "labelled"
+        assert FACTS.default_cuda(name, version, "linux") in majors
+        assert set(row) <= {"linux", "linux-aarch64", "windows"}
+
+
+def test_a_companion_of_torch_has_its_major_in_every_release() -> None:
+    """Torchaudio carries torch's own number: what was measured on both agrees."""
+    for key in FACTS.default_builds:
+        name, version = key.split()
+        torch = FACTS.torch_default_cuda(version, "linux") if name == "torchaudio" else None
+        own = FACTS.default_cuda(name, version, "linux")
+        assert torch is None or (isinstance(own, CudaVersion) and isinstance(torch, CudaVersion))
+        assert torch is None or torch.major == own.major  # type: ignore[union-attr]
+
+
+def test_families_are_of_known_frameworks() -> None:
+    assert set(FACTS.families.values()) == {"torch"}
+    assert set(FACTS.families) <= set(FACTS.packages)
+
+
+@pytest.mark.parametrize("name", ["torch-default", "default-build"])
+def test_a_build_that_is_no_cuda_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"row `x` of `{name}` does not have the form of that table"):
+        parse_facts(TABLE, one_row(name, "x", {"linux": "rocm"}))
+
+
 def test_architectures_name_known_toolkits() -> None:
     for arch, known in FACTS.architectures.items():
         assert re.fullmatch(r"\d+\.\d", arch)

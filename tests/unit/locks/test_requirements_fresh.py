@@ -13,6 +13,7 @@ from cudapin.core.verdict import render_problems
 from cudapin.locks.requirements import parse_requirements
 from cudapin.locks.requirements_command import Inputs, input_paths, read_command
 from cudapin.locks.requirements_fresh import judge_requirements
+from cudapin.locks.requirements_pins import is_strong_hash
 from unit.support import LINUX, A, pyproject_of
 
 if TYPE_CHECKING:
@@ -360,7 +361,7 @@ def test_a_variant_whose_extra_is_in_the_command(command: str | None) -> None:
 def test_a_project_of_wrong_shape_is_no_crash() -> None:
     for project in ("project = 3", "[project]\ndependencies = 3", "[project.optional-dependencies]\nx = 3"):
         assert judge("a==1\n", f"{UV} --all-extras", project=project).freshness == "fresh"
-    assert judge("a==1\n", f"{UV} --group dev", project="[dependency-groups]\ndev = 3").freshness == "fresh"
+    assert judge("a==1\n", f"{UV} --group dev", project="[dependency-groups]\ndev = 3").freshness == "unknown"
 
 
 def test_input_paths_follow_what_is_included() -> None:
@@ -649,9 +650,118 @@ def test_a_line_of_an_input_that_is_not_judged(line: str, why: str) -> None:
 def test_a_path_with_a_space_is_no_input() -> None:
     """uv records `-o my locks/cpu.txt` without quotes."""
     text = f"# This file was made by\n#    {UV} -o my locks/cpu.txt\n{PINS}".replace(
-        "\n    # via", " --hash=sha256:00\n    # via"
+        "\n    # via", " --hash=sha256:" + A + "\n    # via"
     )
     lock = parse_requirements(Source(path="my locks/cpu.txt", text=text))
     assert judge_requirements(lock, pyproject_of(PROJECT), (), lambda _: None, LINUX).freshness == "fresh"
     assert lock.header is not None
     assert lock.header.command == f"{UV} -o 'my locks/cpu.txt'"
+
+
+# What is left out on purpose, and what stands twice
+
+SETUPTOOLS = PROJECT.replace('"alpha>=1,<3"', '"alpha>=1,<3", "Setup_tools>=60"')
+UNSAFE = "\n# The following packages are considered to be unsafe in a requirements file:\n# setup-tools\n"
+UNPINNED = (
+    "\n# WARNING: The following packages were not pinned, but pip requires them to be\n"
+    "# pinned when the requirements file includes hashes and the requirement is not\n"
+    "# satisfied by a package already installed. Consider using the --allow-unsafe flag.\n# pip\n# setup-tools\n"
+)
+EXCLUDED = "\n# The following packages were excluded from the output:\n# setup-tools\n# other"
+
+
+@pytest.mark.parametrize(
+    ("pins", "command", "tool"),
+    [
+        (PINS + UNSAFE, "pip-compile pyproject.toml", ""),
+        (PINS + UNPINNED, "pip-compile --generate-hashes pyproject.toml", ""),
+        (PINS + UNPINNED.replace("\n", "\r\n"), "pip-compile pyproject.toml", ""),
+        (PINS + EXCLUDED, UV, ""),
+        (PINS, f"{UV} --no-emit-package setup.tools", ""),
+        (PINS, f"{UV} --unsafe-package=setup-tools", ""),
+        (PINS, f"{UV} --excludes left.txt", ""),
+        (PINS, UV, '[tool.uv.pip]\nno-emit-package = ["setup_tools"]\n'),
+        (PINS, UV, '[tool.uv]\nexclude-dependencies = ["setup_tools", 1]\n'),
+    ],
+)
+def test_a_name_that_is_left_out_is_not_missed(pins: str, command: str, tool: str) -> None:
+    verdict = judge(pins, command, project=SETUPTOOLS + tool, files={"left.txt": "setup-tools\n"})
+    assert told(verdict) == "fresh\n"
+
+
+@pytest.mark.parametrize(
+    ("pins", "command", "tool"),
+    [
+        (PINS + UNSAFE.replace("setup-tools", "pip"), "pip-compile pyproject.toml", ""),
+        (PINS + UNSAFE.replace("\n# setup", "\n\n# setup"), "pip-compile pyproject.toml", ""),
+        (PINS, "pip-compile pyproject.toml --unsafe-package setup-tools", ""),
+        (PINS, "pip-compile pyproject.toml", '[tool.uv]\nexclude-dependencies = ["setup-tools"]\n'),
+        (PINS, UV, "[tool.uv]\nexclude-dependencies = 1\npip = 2\n"),
+    ],
+)
+def test_a_name_that_nothing_leaves_out_is_missed(pins: str, command: str, tool: str) -> None:
+    verdict = judge(pins, command, project=SETUPTOOLS + tool)
+    why = "wanted `Setup_tools>=60`, the lock has no `setup-tools`"
+    assert told(verdict) == stale(*DEPENDENCIES, why, command)
+
+
+def test_a_file_of_excluded_names_is_an_input() -> None:
+    command = f"{UV} --excludes gone.txt"
+    fix = f"{command}, then build with `CUDAPIN_ALLOW=CP206`"
+    assert told(judge(PINS, command)) == unknown("its input `gone.txt` is missing", fix)
+    inputs = read_command(parse_requirements(Source(path="x", text=f"# by\n#    {command}\n")).header)
+    assert input_paths(inputs, lambda path: Source(path=path, text="x\n")) == ("gone.txt",)
+
+
+@pytest.mark.parametrize(
+    ("second", "is_double"),
+    [
+        ("alpha==1.5", True),
+        ("alpha==1.5 ; os_name == 'posix'", True),
+        ("alpha==1.5 ; os_name == 'nt'", False),
+        ("alpha==2.0 ; os_name == 'posix'", False),
+        ("alpha[x]==2.0", False),
+    ],
+)
+def test_a_name_that_is_pinned_twice(second: str, *, is_double: bool) -> None:
+    verdict = judge(f"{PINS}{second}\n")
+    assert told(verdict) == (
+        "unknown\nerror[CP205]: `lock.txt` pins `alpha` twice\n  --> lock.txt:5\n"
+        f"  why: wanted one pin whose marker holds, found `2.0` at line 3 and `1.5` at line 5\n  fix: {UV}"
+        if is_double
+        else "fresh\n"
+    )
+
+
+def test_what_is_no_requirement_in_a_group_is_said() -> None:
+    why = "`dependency-groups.lint` holds what is neither a requirement nor `include-group`"
+    for text in ("[{}]", "[1]", "1", "[{ include-group = 1 }]"):
+        project = PROJECT.replace('lint = ["ruff"]', f"lint = {text}")
+        fix = f"{UV} --group lint, then build with `CUDAPIN_ALLOW=CP206`"
+        assert told(judge(PINS, f"{UV} --group lint", project=project)) == unknown(why, fix)
+
+
+@pytest.mark.parametrize(
+    ("digest", "is_hash"),
+    [
+        (f"sha256:{A}", True),
+        (f"sha256:{A.upper()}", True),
+        (f"sha384:{'a' * 96}", True),
+        (f"sha512:{'a' * 128}", True),
+        (f"sha256:{A}a", False),
+        ("sha256:aa", False),
+        (f"sha512:{A}", False),
+        (f"md5:{'a' * 32}", False),
+        (f"sha1:{'a' * 40}", False),
+        (f"blake2b:{'a' * 128}", False),
+    ],
+)
+def test_only_what_pip_accepts_is_a_hash(digest: str, *, is_hash: bool) -> None:
+    lock = parse_requirements(Source(path="lock.txt", text=f"alpha==1 --hash={digest}\n"))
+    assert lock.is_hashed is is_hash
+    assert [len(entry.hashes) for entry in lock.entries] == [is_hash]
+
+
+def test_a_hash_is_hexadecimal() -> None:
+    assert is_strong_hash("sha256", A)
+    assert not is_strong_hash("sha256", "g" * 64)

@@ -13,6 +13,7 @@ from cudapin.core.verdict import render_problems
 from cudapin.errors import LockError
 from cudapin.locks import uv_text
 from cudapin.locks.uv import UvLock, parse_uv_lock
+from cudapin.locks.uv_model import UvEdge, UvSource
 from unit.locks.uv_texts import HASH, LOCK
 
 LINUX = {"sys_platform": "linux", "python_version": "3.12", "python_full_version": "3.12.1"}
@@ -108,9 +109,9 @@ def test_a_project_that_is_not_locked_is_refused() -> None:
 
 
 def slow_parse(text: str, monkeypatch: pytest.MonkeyPatch) -> UvLock | str:
-    """Parse without the shortcut for wheels; return what is shown where that fails."""
+    """Parse without the shortcut for arrays; return what is shown where that fails."""
     with monkeypatch.context() as patch:
-        patch.setattr(uv_text, "_read_without_wheels", lambda text: None)
+        patch.setattr(uv_text, "_read_with_cuts", lambda text: None)
         return outcome(text)
 
 
@@ -123,15 +124,17 @@ def outcome(text: str) -> UvLock | str:
 
 
 def content(result: UvLock | str) -> object:
-    """Return a lock with all wheels read, in comparable form."""
+    """Return a lock with all wheels and edges read, in comparable form."""
     if isinstance(result, str):
         return result
     packages = []
     for package in result.packages:
-        wheels = package.wheels
+        wheels, sdist = package.wheels, package.sdist
         if isinstance(wheels, uv_text.WheelText):
             wheels = tuple(map(uv_text_file, wheels.tables()))
-        packages.append(dataclasses.replace(package, wheels=wheels))
+        if isinstance(sdist, uv_text.WheelText):
+            (sdist,) = map(uv_text_file, sdist.tables())
+        packages.append(dataclasses.replace(package, wheels=wheels, sdist=sdist, edges=package.dependencies))
     return packages, result.header
 
 
@@ -142,23 +145,45 @@ def uv_text_file(table: dict[str, str]) -> LockedFile:
     return read_file(table)
 
 
+FORKED = f"""{LOCK}
+[[package]]
+name = "forked"
+version = "1.0"
+source = {{ registry = "https://index.example/simple" }}
+resolution-markers = [
+    "sys_platform == 'linux'",
+]
+dependencies = [
+    {{ name = "numpy", version = "2.1.0", source = {{ registry = "https://index.example/simple" }}, marker = "a == ']'" }},
+    {{ name = "torch", extra = ["one", "two"], marker = "sys_platform == 'linux'" }},
+    {{ name = "local", source = {{ editable = "." }} }},
+]
+"""
+
+
 def mangled() -> list[str]:
     """Return texts in which one character of the lock is dropped, doubled or replaced."""
     chance = random.Random(20261122)
     texts = [
+        FORKED,
+        LOCK + "dependencies = [0]\n",
+        LOCK + "wheels = [\n]\ndependencies = [\n    { name = \"numpy\" },\n]\n",
+        FORKED.replace("dependencies = [\n", "[package.metadata.requires-dev]\ndependencies = [\n"),
+        FORKED.replace("resolution-markers", "dependencies"),
+        FORKED.replace("dependencies = [\n", "wheels = [\n"),
         LOCK,
         LOCK.replace("\n", "\r\n"),
         LOCK + "wheels = [0]\n",
         LOCK.replace("wheels = [\n    { url", "wheels = [0]\nx = [\n    { url", 1),
     ]
     for _ in range(400):
-        at = chance.randrange(len(LOCK))
-        new = chance.choice(["", LOCK[at] * 2, '"', "\\", "\x00", "\n", "]", "é", "wheels = [0]\n", '"""'])
-        texts.append(LOCK[:at] + new + LOCK[at + 1 :])
+        at = chance.randrange(len(FORKED))
+        new = chance.choice(["", FORKED[at] * 2, '"', "\\", "\x00", "\n", "]", "é", "wheels = [0]\n", '"""'])
+        texts.append(FORKED[:at] + new + FORKED[at + 1 :])
     return texts
 
 
-def test_the_shortcut_for_wheels_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shortcut_for_arrays_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock, or a broken one, gives the same with and without it, including the place of an error."""
     for text in mangled():
         assert content(outcome(text)) == content(slow_parse(text, monkeypatch)), text
@@ -168,6 +193,12 @@ def test_the_shortcut_is_taken() -> None:
     """Arrays in uv's own form are cut out, others are not."""
     kinds = [isinstance(package.wheels, uv_text.WheelText) for package in parse(LOCK).packages]
     assert kinds == [False, True, False, True, False, True]
+    forked = parse(FORKED).packages[-1]
+    assert isinstance(forked.edges, uv_text.EdgeText)
+    assert forked.dependencies[1:] == (
+        UvEdge("torch", None, None, "sys_platform == 'linux'", ("one", "two")),
+        UvEdge("local", None, UvSource("editable", "."), None, ()),
+    )
 
 
 def test_cut_out_wheels_are_those_of_the_toml_parser() -> None:

@@ -206,11 +206,11 @@ def test_a_waiver_for_one_run(tmp_path: Path) -> None:
 
 
 def test_a_waiver_of_no_code(tmp_path: Path) -> None:
-    os.environ["CUDAPIN_ALLOW"] = "CP2O1"
+    os.environ["CUDAPIN_ALLOW"] = "CP90O"
     assert Build(write(tmp_path, STALE_CPU)).refuse() == (
         "abort 2: error[CP108]: `CUDAPIN_ALLOW` has a value that means nothing\n"
-        "  why: wanted codes such as `CP201,CP305`, found `CP2O1`\n"
-        "  fix: use `CP210`"
+        "  why: wanted codes such as `CP201,CP305`, found `CP90O`\n"
+        "  fix: use `CP900`"
     )
 
 

@@ -1,4 +1,4 @@
-"""A tiny world for real uv: wheels made from text, package indexes on 127.0.0.1, projects, and edits of them."""
+"""A tiny world for lock tools: wheels made from text, package indexes on 127.0.0.1, projects, and edits of them."""
 
 from __future__ import annotations
 

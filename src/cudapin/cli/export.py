@@ -1,0 +1,189 @@
+"""The command `export`: what a fresh lock selects for one Python and platform, as an installable file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cudapin.cli.check_project import waiver_notes
+from cudapin.cli.commands import Outcome, _normalised, _retarget, _wrong
+from cudapin.core.config import Variant
+from cudapin.core.export import Recipe, judge_export
+from cudapin.core.export_pylock import render_pylock
+from cudapin.core.export_requirements import render_requirements
+from cudapin.core.target import other_target
+from cudapin.errors import ConfigError, sort_problems
+from cudapin.gate import Gate, open_gate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cudapin.core.export import ExportFormat
+
+__all__ = ["export"]
+
+
+def export(
+    root: Path,
+    environ: Mapping[str, str],
+    *,
+    variant: str | None,
+    extras: Sequence[str],
+    groups: Sequence[str],
+    python: str | None,
+    platform: str | None,
+    to: ExportFormat,
+    output: str | None,
+) -> Outcome:
+    """Export the selection of a variant, or of extras and groups; to `output` if given, else as text.
+
+    Nothing is written where the lock is not fresh, or holds what cannot be installed with a hash. Raises ConfigError
+    for a wrong request and an output that cannot be written, LockError for a lock that cannot be read.
+    """
+    gate = open_gate(root, environ)
+    if not gate.project.metadata:
+        why = "`pyproject.toml` has no `[project]`"
+        raise ConfigError(_wrong("there is no project here", why, "name a member with `--project DIR`"))
+    python, platform = _retarget_exactly(gate, python, platform)
+    chosen, name = _choose(gate, variant, extras, groups)
+    path = gate.lock_path(chosen)
+    selection = None
+    if path is not None:
+        _check_output(gate, path, to, output)
+        verdict = gate.waive(gate.judge_lock(path).problems, name)
+        if any(problem.level == "error" for problem in verdict.standing):
+            return Outcome(problems=sort_problems(verdict.standing), data={"export": None})
+        selection = gate.select_all(chosen)
+    if path is None or selection is None:
+        raise ConfigError(_wrong("there is no lock file to export from", "`lock = false`", "name a lock file"))
+    recipe = Recipe(
+        format=to,
+        lock=path,
+        sha256=gate.lock_digest(path),
+        variant=name,
+        extras=() if name else chosen.extra or (),
+        groups=() if name else chosen.group or (),
+        python=python,
+        platform=platform,
+        requires_python=_requires_python(gate),
+    )
+    found = gate.waive(judge_export(selection, recipe, gate.target), name)
+    problems = sort_problems([*verdict.standing, *found.standing])
+    if any(problem.level == "error" for problem in problems):
+        return Outcome(problems=problems, data={"export": None})
+    render = render_pylock if to == "pylock" else render_requirements
+    made = render(selection, recipe, gate.target)
+    notes = [*made.notes, *waiver_notes((*verdict.accepted, *found.accepted))]
+    if output is not None:
+        notes.append(f"{output}: {'written' if _write(Path(output), made.text) else 'unchanged'}")
+    return Outcome(
+        problems=problems,
+        text="" if output is not None else made.text.rstrip("\n"),
+        data={"export": _export_object(recipe, made.text, output)},
+        notes=tuple(notes),
+    )
+
+
+def _choose(
+    gate: Gate, variant: str | None, extras: Sequence[str], groups: Sequence[str]
+) -> tuple[Variant, str | None]:
+    """Return what is to be selected, and the name of the variant where it is one."""
+    if variant is not None and (extras or groups):
+        what = "`--variant` and `--extra`/`--group` exclude each other"
+        raise ConfigError(_wrong(what, "both were given", "leave one out"))
+    if extras or groups:
+        if "{variant}" in (gate.config.lock or ""):
+            why = f"`lock = {gate.config.lock!r}`"
+            raise ConfigError(_wrong("each variant has a lock file of its own", why, "use `--variant`"))
+        return gate.complete(Variant(name="-", extra=_normalised(extras), group=_normalised(groups))), None
+    choice = gate.choose(variant, "`--variant`")
+    if choice is not None:
+        return choice.variant, choice.variant.name
+    if variant is not None:
+        what, why = f"there is no variant `{variant}`", "the project declares no variants"
+        raise ConfigError(_wrong(what, why, "use `--extra` or `--group`"))
+    return Variant(name="-", extra=(), group=()), None
+
+
+def _retarget_exactly(gate: Gate, python: str | None, platform: str | None) -> tuple[str | None, str | None]:
+    """Set the target, and return the Python and platform that give it again anywhere.
+
+    What is not named is taken from the running interpreter; None where no name means it, as for PyPy.
+    """
+    _retarget(gate, python, platform)
+    environment = gate.target.environment
+    names = [python, platform]
+    if python is None and environment["implementation_name"] == "cpython":
+        names[0] = environment["python_full_version"]
+    if platform is None:
+        tags = [tag.platform for tag in gate.target.tags if tag.platform != "any"]
+        names[1] = next((tag for tag in tags if tag.startswith(("many", "musl"))), next(iter(tags), None))
+    for position, name in enumerate(names):
+        try:
+            gate.target = other_target(gate.target, *((name, None) if position == 0 else (None, name)))
+        except ValueError:  # a Python of a version that is no release, or a platform without a name
+            names[position] = None
+    return names[0], names[1]
+
+
+def _requires_python(gate: Gate) -> str | None:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    value = gate.project.metadata.get("requires-python")
+    with suppress(InvalidSpecifier):
+        return str(SpecifierSet(value)) if isinstance(value, str) else None
+    return None
+
+
+def _check_output(gate: Gate, lock: str, to: ExportFormat, output: str | None) -> None:
+    """Refuse a name that installers would not take for a lock file, and the lock itself."""
+    if output is None:
+        return
+    from packaging.pylock import is_valid_pylock_path
+
+    file = Path(output)
+    if to == "pylock" and not is_valid_pylock_path(file):
+        why = f"wanted `pylock.toml` or `pylock.NAME.toml`, found `{file.name}`"
+        raise ConfigError(_wrong("installers would not take the output for a lock file", why, "use `-o pylock.toml`"))
+    if file.resolve() == gate.project.locate(lock).resolve():
+        why = f"`{output}` is the lock file that is exported"
+        raise ConfigError(_wrong("the output would overwrite its own source", why, "name another file"))
+
+
+def _write(file: Path, text: str) -> bool:
+    """Put the text in the place of the file in one step, and tell whether that changed anything."""
+    data = text.encode()
+    file = file.resolve()
+    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        if file.is_file() and file.read_bytes() == data:
+            return False
+        try:
+            with draft.open("xb") as stream:
+                stream.write(data)
+            if file.is_file():
+                draft.chmod(file.stat().st_mode & 0o777)
+            draft.replace(file)
+        except OSError:
+            with suppress(OSError):
+                draft.unlink()
+            raise
+    except OSError as error:
+        what = f"`{file}` cannot be written"
+        why = f"{error.strerror or type(error).__name__}"
+        raise ConfigError(_wrong(what, why, "name a file that can be written with `-o FILE`")) from error
+    return True
+
+
+def _export_object(recipe: Recipe, text: str, output: str | None) -> dict[str, Any]:
+    return {
+        "format": recipe.format,
+        "command": recipe.command,
+        "lock": {"path": recipe.lock, "sha256": recipe.sha256},
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "path": output,
+        "text": None if output is not None else text,
+    }
