@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING
 from cudapin.adapters.lockfile import find_lock, judge_lock, read_lock
 from cudapin.adapters.project import digest, read_project
 from cudapin.core.config import Waiver, for_environment, parse_config
-from cudapin.core.declared import declared_extras, declared_groups
+from cudapin.core.declared import declared_extras, declared_groups, declared_selectors
 from cudapin.core.fields import name_list, nearest
-from cudapin.core.judge_names import judge_index, judge_names
 from cudapin.core.locate import find_line
 from cudapin.core.lock import Freshness, LockVerdict, Request
 from cudapin.core.names import normalise
 from cudapin.core.select import default_name, is_declared_for, select_for_machine, select_variant
 from cudapin.core.waivers import divide
-from cudapin.errors import Code, ConfigError, CudapinError, LockError, Problem, Where, sort_problems
+from cudapin.errors import Code, ConfigError, LockError, Problem, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from cudapin.adapters.project import Project
     from cudapin.core.config import Config, Variant
     from cudapin.core.cuda import Platform
-    from cudapin.core.cuda_fix import Setting
     from cudapin.core.facts import Facts
     from cudapin.core.judge_cuda import Bound
     from cudapin.core.lock import Lock, Selection
@@ -159,18 +157,18 @@ class Gate:
     def complete(self, variant: Variant) -> Variant:
         """Fill in what selects the variant: the extra, else the group, of its own name."""
         extras, groups = declared_extras(self.project.pyproject), declared_groups(self.project.pyproject)
-        name = normalise(variant.name)
-        extra, group = variant.extra, variant.group
-        if extra is None:
-            extra = (name,) if name in extras and group is None else ()
-        if group is None:
-            group = (name,) if name in groups and name not in extras and variant.extra is None else ()
+        extra, group = declared_selectors(variant, self.project.pyproject)
         problems = [self._no_such(variant, "extra", item, extras) for item in extra if item not in extras]
         problems += [self._no_such(variant, "group", item, groups) for item in group if item not in groups]
-        dynamic = self.project.metadata.get("dynamic", [])
-        if problems and "optional-dependencies" not in dynamic:
+        if problems and "optional-dependencies" not in self._dynamic:
             raise ConfigError(*problems)
         return replace(variant, extra=extra, group=group)
+
+    @property
+    def _dynamic(self) -> frozenset[str]:
+        """The fields that the project leaves to its build backend."""
+        listed = self.project.metadata.get("dynamic")
+        return frozenset(item for item in listed if isinstance(item, str)) if isinstance(listed, list) else frozenset()
 
     def _no_such(self, variant: Variant, kind: str, name: str, known: Iterable[str]) -> Problem:
         key = ("tool", "cudapin", "variants", variant.name, kind)
@@ -244,9 +242,8 @@ class Gate:
 
     def _mendable(self, problem: Problem) -> Problem:
         """Let the mend of a lock pass the gate: locking a project with dynamic dependencies may build its wheel."""
-        dynamic = self.project.metadata.get("dynamic", [])
         is_build = problem.fix.startswith(("uv pip compile", "pip-compile", "python "))
-        if is_build and {"dependencies", "optional-dependencies"}.intersection(dynamic):
+        if is_build and {"dependencies", "optional-dependencies"} & self._dynamic:
             return replace(problem, fix=f"CUDAPIN=off {problem.fix}")
         return problem
 
@@ -257,15 +254,16 @@ class Gate:
     def select_all(self, variant: Variant) -> Selection | None:
         """Return what a variant selects from its lock with all files of all packages; None without a lock gate."""
         path = self.lock_path(variant)
-        return None if path is None else self._select(path, variant)(lambda _: True)
+        return None if path is None else self.selector(path, variant)(lambda _: True)
 
-    def _select(self, path: str, variant: Variant) -> Callable[[Callable[[str], bool]], Selection]:
+    def selector(self, path: str, variant: Variant) -> Callable[[Callable[[str], bool]], Selection]:
+        """Return what selects a variant from a lock, given for which names the files are wanted."""
         request = Request(
             extras=frozenset(variant.extra or ()),
             groups=frozenset(variant.group or ()),
             environment=self.environment,
         )
-        select = partial(self.lock(path).select, request, normalise(self.project.metadata.get("name", "")))
+        select = partial(self.lock(path).select, request, normalise(str(self.project.metadata.get("name", ""))))
         if variant.index is None or self.lock(path).format != "requirements":
             return select
         return lambda files_for: _without_index(select(files_for))
@@ -277,7 +275,7 @@ class Gate:
             return None
         if variant.name in self._selections:
             return self._selections[variant.name]
-        select = self._select(path, variant)
+        select = self.selector(path, variant)
         if self.lock(path).format == "requirements":
             self._selections[variant.name] = select(lambda _: True)
             return self._selections[variant.name]
@@ -292,103 +290,6 @@ class Gate:
         from cudapin.core.judge_cuda import bound_packages
 
         return bound_packages(selection, self.facts, self.platform, self.config.cuda_bound, variant.index)
-
-    def judge_variant(self, variant: Variant) -> tuple[Problem, ...]:
-        """Return every problem of a variant's CUDA discipline, and of the names in its `pin` and `build-requires`."""
-        from cudapin.core.judge_cuda import judge_cuda
-
-        selection = self.select(variant)
-        path = self.lock_path(variant)
-        if selection is None or path is None:
-            return ()
-        bound = self.bound(variant, selection)
-        problems = judge_cuda(variant, selection, bound, self._setting(variant, path), self.target.is_usable)
-        source = self.project.pyproject.source
-        names = [name for name in (*variant.pin, *variant.build_requires) if not self._is_selected(variant, name)]
-        return sort_problems(
-            (
-                *problems,
-                *judge_index(variant, bound, source),
-                *judge_names(variant, names, self._selected_names() if names else frozenset(), source),
-            )
-        )
-
-    def _setting(self, variant: Variant, path: str) -> Setting:
-        """Return what the messages about a variant's packages say of the project and the target."""
-        from cudapin.core.cuda_fix import Setting, find_indexes, find_named
-
-        lock = self.lock(path)
-        header = getattr(lock, "header", None) if lock.format == "requirements" else None
-        return Setting(
-            lock_path=path,
-            format=lock.format,
-            command=header.command if header else None,  # only a requirements file says what made it
-            platform=self.platform,
-            target=self.target_text,
-            indexes=find_indexes(self.project.pyproject.table),
-            named=find_named(self.project.pyproject.table, variant),
-        )
-
-    @property
-    def target_text(self) -> str:
-        """The target in words."""
-        found = self.environment
-        return f"Python {found['python_version']} on {found['sys_platform']} {found['platform_machine']}"
-
-    def judge_coverage(self, path: str) -> tuple[Problem, ...]:
-        """Return the problem of a lock that is made for other targets only; a broken or missing one has others."""
-        from cudapin.core.judge_target import judge_coverage
-
-        try:
-            lock = self.lock(path)
-        except CudapinError:
-            return ()
-        key = "supported-markers"
-        markers = getattr(lock, "header", {}).get(key, ()) if lock.format == "uv" else ()
-        where = Where(path=path, line=find_line(lock.source.text, key) if markers else None, key=key)
-        return judge_coverage(markers, self.environment, where, self.target_text)
-
-    def judge_variants(self, names: Iterable[str]) -> tuple[Problem, ...]:
-        """Return the problems across variants: one that adds nothing, several that are the same."""
-        from cudapin.core.judge_variants import Chosen, judge_addition, judge_twins
-
-        problems: list[Problem] = []
-        everyone = []
-        for variant in self.variants():
-            selection = self._selected(variant) if variant.name in names else None
-            path = self.lock_path(variant)
-            if selection is None or path is None:
-                continue
-            chosen = Chosen(variant=variant, selection=selection, bound=self.bound(variant, selection))
-            everyone.append(chosen)
-            if self.lock(path).format == "requirements":
-                continue  # the whole file is the variant's
-            plain = self._selected(replace(variant, name="-", extra=(), group=()), path)
-            if plain is not None:
-                problems += judge_addition(chosen, plain, self.project.pyproject)
-        return (*problems, *judge_twins(everyone, self.project.pyproject.source))
-
-    def _selected(self, variant: Variant, path: str | None = None) -> Selection | None:
-        """Return what a variant selects, the files left out where `path` is given; None where that cannot be told."""
-        try:
-            return self.select(variant) if path is None else self._select(path, variant)(lambda _: False)
-        except CudapinError:
-            return None
-
-    def _is_selected(self, variant: Variant, name: str) -> bool:
-        """Whether some variant, its own first, selects a name from its lock."""
-        return any(self._selects(other, name) for other in (variant, *self.variants()))
-
-    def _selected_names(self) -> frozenset[str]:
-        selections = [self.select(variant) for variant in self.variants()]
-        return frozenset(package.name for selection in selections if selection for package in selection.packages)
-
-    def _selects(self, variant: Variant, name: str) -> bool:
-        try:
-            selection = self.select(variant)
-        except CudapinError:
-            return True
-        return selection is not None and selection.find(name) is not None
 
     # Waivers
 

@@ -9,9 +9,11 @@ import pytest
 from packaging.tags import sys_tags
 
 from cudapin.builds.judgement import judge_sdist
+from cudapin.builds.sdist import seal_sdist
 from cudapin.core.lock import LockedFile
 from cudapin.core.target import Target
 from cudapin.core.verdict import render_problems
+from cudapin.discipline import judge_variant, judge_variants
 from cudapin.errors import Code, ConfigError, Problem, Refusal
 from cudapin.gate import Gate, is_off, open_gate
 from unit.support import LINUX, MACOS, PROJECT, STALE_CPU, VARIANTS, faults, locked, write
@@ -153,7 +155,7 @@ def test_an_index_that_the_lock_contradicts(tmp_path: Path) -> None:
     gate = gate_of(tmp_path, text)
     lock = "--index-url https://index.example/cu128\n" + str(VARIANTS["locks/cu128.txt"])
     write(tmp_path, {"locks/cu128.txt": lock})
-    assert render_problems(gate.judge_variant(gate.variants()[1])) == (
+    assert render_problems(judge_variant(gate, gate.variants()[1])) == (
         "error[CP106]: `index` of variant `cu128` contradicts the lock\n"
         "  --> pyproject.toml:21 (tool.cudapin.variants.cu128.index)\n"
         "  why: wanted `torch` from `https://index.example/cu126`, the lock has it from `https://index.example/cu128`\n"
@@ -164,7 +166,7 @@ def test_an_index_that_the_lock_contradicts(tmp_path: Path) -> None:
 def test_a_package_of_another_cuda_names_the_command_that_made_its_lock(tmp_path: Path) -> None:
     gate = gate_of(tmp_path)
     write(tmp_path, {"locks/cu128.txt": str(VARIANTS["locks/cu128.txt"]).replace("+cu128", "+cpu")})
-    assert render_problems(gate.judge_variant(gate.variants()[1])) == (
+    assert render_problems(judge_variant(gate, gate.variants()[1])) == (
         "error[CP303]: `torch` of variant `cu128` is a build without CUDA\n"
         "  --> locks/cu128.txt:5 (torch)\n"
         "  why: wanted CUDA 12.8, the lock has `torch 2.9.0+cpu` (the local version label `+cpu`)\n"
@@ -175,23 +177,23 @@ def test_a_package_of_another_cuda_names_the_command_that_made_its_lock(tmp_path
 def test_requirements_are_wholly_their_variants(tmp_path: Path) -> None:
     gate = gate_of(tmp_path)
     same = {"locks/cpu.txt": VARIANTS["locks/cu128.txt"]}
-    assert gate.judge_variants(["cpu", "cu128"]) == ()
+    assert judge_variants(gate, ["cpu", "cu128"]) == ()
     write(tmp_path, same)
     found = gate_of(tmp_path / "x", PROJECT.replace('arch = ["9.0"]', ""))
     write(tmp_path / "x", same)
-    assert [(problem.code, problem.what) for problem in found.judge_variants(["cpu", "cu128"])] == [
+    assert [(problem.code, problem.what) for problem in judge_variants(found, ["cpu", "cu128"])] == [
         (Code.CP311, "variants `cpu`, `cu128` select the same CUDA packages")
     ]
-    assert found.judge_variants(["cu128"]) == ()
+    assert judge_variants(found, ["cu128"]) == ()
     (tmp_path / "x" / "locks" / "cpu.txt").unlink()
-    assert gate_of(tmp_path / "y").at(found.target).judge_variants([]) == ()
+    assert judge_variants(gate_of(tmp_path / "y").at(found.target), []) == ()
 
 
 def test_a_broken_lock_is_no_question_across_variants(tmp_path: Path) -> None:
     gate = gate_of(tmp_path)
     (tmp_path / "locks" / "cpu.txt").unlink()
-    assert gate.judge_variants(["cpu", "cu128"]) == ()
-    assert gate_of(tmp_path / "x", THREE).judge_variants(["cpu", "cu128"]) == ()
+    assert judge_variants(gate, ["cpu", "cu128"]) == ()
+    assert judge_variants(gate_of(tmp_path / "x", THREE), ["cpu", "cu128"]) == ()
 
 
 def test_the_mend_of_a_lock_passes_the_gate_of_a_dynamic_project(tmp_path: Path) -> None:
@@ -273,7 +275,7 @@ def test_the_way_to_a_lock_is_normalised(tmp_path: Path) -> None:
 
 
 def test_a_lock_cannot_name_files_outside_the_repository_as_its_input(tmp_path: Path) -> None:
-    from cudapin.adapters.project import read_input
+    from cudapin.adapters.workspace import read_input
 
     secret = write(tmp_path, {"secret": "token"}) / "secret"
     gate = gate_of(tmp_path / "repository" / "project")
@@ -302,3 +304,39 @@ def test_private_hosts() -> None:
 
     text = "http://[fd00::1]:80/x https://127.0.0.1/x http://pkg.corp:8080/x https://index.example/x ssh://git@nas/x"
     assert find_private_hosts(text) == ("127.0.0.1", "fd00::1", "nas", "pkg.corp")
+
+
+UV_LOCK = """\
+version = 1
+requires-python = ">=3.10"
+
+[[package]]
+name = "alpha"
+version = "1.0"
+source = { registry = "https://index.example/simple" }
+wheels = [{ url = "https://index.example/alpha-1.0-py3-none-any.whl", hash = "sha256:HASH" }]
+
+[[package]]
+name = "demo"
+version = "1.0"
+source = { virtual = "." }
+dependencies = [{ name = "alpha" }]
+
+[package.metadata]
+requires-dist = [{ name = "alpha" }]
+""".replace("HASH", "0" * 64)
+EXPORTED = f"#    uv export --no-emit-project\nalpha==1.0 --hash=sha256:{'0' * 64}\n"
+
+
+def test_an_sdist_carries_the_lock_that_its_lock_was_exported_from(tmp_path: Path) -> None:
+    """Without it, nobody could say of the unpacked sdist whether the exported file is fresh."""
+    text = (
+        '[project]\nname = "demo"\nversion = "1.0"\nrequires-python = ">=3.10"\ndependencies = ["alpha"]\n'
+        '[tool.cudapin]\nlock = "requirements.txt"\n'
+        '[[tool.uv.index]]\nurl = "https://index.example/simple"\n'
+    )
+    gate = open_gate(write(tmp_path, {"pyproject.toml": text, "requirements.txt": EXPORTED, "uv.lock": UV_LOCK}), {})
+    assert gate.judge_lock("requirements.txt").freshness == "fresh"
+    seal, carried = seal_sdist(gate, judge_sdist(gate))
+    assert sorted(carried.values()) == sorted(seal.files) == ["requirements.txt", "uv.lock"]
+    assert seal.uv is not None

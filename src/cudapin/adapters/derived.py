@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from cudapin.adapters.project import find_uv_lock, read_input
-from cudapin.core.names import normalise
+from cudapin.adapters.files import is_file
+from cudapin.adapters.workspace import find_uv_lock, read_input
+from cudapin.core.declared import declared_selectors
 from cudapin.errors import Code, LockError, Problem, Where
 from cudapin.locks.derived_origin import find_origin
 
@@ -30,7 +31,7 @@ def find_source(project: Project, source: Source) -> tuple[Origin, str] | None:
     if origin is None:
         return None
     path = find_uv_lock(project) if origin.tool == "uv" else posixpath.normpath(origin.lock)
-    if not origin.is_certain and not project.locate(path).is_file():
+    if not origin.is_certain and not is_file(project.locate(path)):
         return None
     return origin, path
 
@@ -88,12 +89,5 @@ def _selectors(
     if variant is None:
         return None
     variant = for_environment(variant, environment)
-    extras = {normalise(item) for item in project.metadata.get("optional-dependencies", {})}
-    groups = {normalise(item) for item in project.pyproject.table.get("dependency-groups", {})}
-    own = normalise(name)
-    extra, group = variant.extra, variant.group
-    if extra is None:
-        extra = (own,) if own in extras and group is None else ()
-    if group is None:
-        group = (own,) if own in groups and own not in extras and variant.extra is None else ()
-    return frozenset(extra), frozenset(group)
+    extras, groups = declared_selectors(variant, project.pyproject)
+    return frozenset(extras), frozenset(groups)

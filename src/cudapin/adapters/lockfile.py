@@ -6,8 +6,8 @@ import shlex
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cudapin.adapters.derived import find_source, judge_export_of
-from cudapin.adapters.project import find_uv_lock, read_input, read_uv_inputs
+from cudapin.adapters.files import glob, is_file
+from cudapin.adapters.workspace import find_uv_lock, read_input, read_uv_inputs
 from cudapin.core.fields import name_list
 from cudapin.errors import Code, ConfigError, LockError, Problem, Where
 
@@ -40,8 +40,8 @@ def find_lock(project: Project) -> str:
     Raises ConfigError where several compete. A path is returned also where no file exists: the one uv would make.
     """
     uv_lock = find_uv_lock(project)
-    found = [name for name in _CANDIDATES[1:] if project.locate(name).is_file() and _competes(project, name)]
-    if project.locate(uv_lock).is_file() and (not found or uv_lock == _CANDIDATES[0]):
+    found = [name for name in _CANDIDATES[1:] if is_file(project.locate(name)) and _competes(project, name)]
+    if is_file(project.locate(uv_lock)) and (not found or uv_lock == _CANDIDATES[0]):
         found.insert(0, uv_lock)
     if len(found) > 1:
         raise ConfigError(
@@ -112,6 +112,10 @@ def parse_lock(name: str, source: Source, project: Project) -> Lock:
 
 def judge_lock(project: Project, lock: Lock, users: Sequence[Variant], environment: Mapping[str, str]) -> LockVerdict:
     """Judge a lock file by the rule of its format; `users` are the variants that take their packages from it."""
+    if lock.format == "uv":  # nothing but uv writes it, and loading the rest would cost more than the verdict
+        return _judge_independent(project, lock, users, environment)
+    from cudapin.adapters.derived import find_source, judge_export_of
+
     if (found := find_source(project, lock.source)) is not None:
         open_lock = partial(_open_lock, project, users, environment)
         return judge_export_of(project, lock, found, users, environment, open_lock)
@@ -173,7 +177,7 @@ def uv_inputs(project: Project, lock: Lock) -> UvInputs | None:
 def _find_projects(project: Project, pattern: str) -> tuple[str, ...]:
     """Return the directories with a `pyproject.toml` that a glob matches, relative to the project."""
     try:
-        found = [path for path in project.root.glob(pattern) if (path / "pyproject.toml").is_file()]
+        found = [path for path in glob(project.root, pattern) if is_file(path / "pyproject.toml")]
     except (ValueError, IndexError, NotImplementedError, OSError):
         return ()
     return tuple(sorted(project.shown(path) for path in found))
@@ -181,6 +185,8 @@ def _find_projects(project: Project, pattern: str) -> tuple[str, ...]:
 
 def _competes(project: Project, name: str) -> bool:
     """Tell whether a file is a lock of its own: not derived from another, and for `requirements.txt`, hashed."""
+    from cudapin.adapters.derived import find_source
+
     source = project.read(name)
     if source is None or find_source(project, source) is not None:
         return False

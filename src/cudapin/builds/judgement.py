@@ -87,8 +87,10 @@ def judge_wheel(gate: Gate, choice: Choice | None, *, compiled: bool) -> Judgeme
     verdict = gate.judge_lock(path)
     problems = list(verdict.problems)
     if variant is not None and is_readable(verdict):
+        from cudapin.discipline import judge_variant
+
         try:
-            problems += gate.judge_variant(variant)
+            problems += judge_variant(gate, variant)
             problems += _environment_problems(gate, variant, path, compiled=compiled)
         except LockError as error:
             problems += error.problems

@@ -5,16 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cudapin.adapters.derived import find_source
 from cudapin.adapters.lockfile import uv_inputs
-from cudapin.adapters.project import digest, read_input
-from cudapin.builds.judgement import is_readable
+from cudapin.adapters.project import digest
+from cudapin.adapters.workspace import read_input
 from cudapin.core.seal import Seal, SealedFile, sealed_path
+from cudapin.errors import LockError
 from cudapin.locks.pylock import Pylock
 from cudapin.locks.requirements import RequirementsLock
 from cudapin.locks.requirements_command import input_paths
 
 if TYPE_CHECKING:
     from cudapin.builds.judgement import Judgement
+    from cudapin.core.lock import Lock
     from cudapin.gate import Gate
 
 __all__ = ["seal_sdist"]
@@ -22,14 +25,22 @@ __all__ = ["seal_sdist"]
 
 def seal_sdist(gate: Gate, judgement: Judgement) -> tuple[Seal, dict[str, str]]:
     """Return the seal of an sdist, and the files that it has to carry: path on disk -> path in the sdist."""
-    paths = list(gate.lock_users())
+    todo, paths = list(gate.lock_users()), list[str]()
     inputs = None
-    for path in list(paths):
-        lock = gate.lock(path) if path in judgement.verdicts and is_readable(judgement.verdicts[path]) else None
-        if isinstance(lock, (RequirementsLock, Pylock)):
+    while todo:
+        path = todo.pop(0)
+        if path in paths:
+            continue
+        paths.append(path)
+        lock = _read(gate, path)
+        if lock is None:
+            continue
+        if (found := find_source(gate.project, lock.source)) is not None:
+            todo.append(found[1])
+        elif isinstance(lock, (RequirementsLock, Pylock)):
             paths += input_paths(lock.inputs, partial(read_input, gate.project))
-        elif lock is not None:
-            inputs = uv_inputs(gate.project, lock)
+        else:
+            inputs = uv_inputs(gate.project, lock) or inputs
     files: dict[str, SealedFile] = {}
     carried: dict[str, str] = {}
     for path in dict.fromkeys(paths):
@@ -45,3 +56,11 @@ def seal_sdist(gate: Gate, judgement: Judgement) -> tuple[Seal, dict[str, str]]:
         waived=tuple(dict.fromkeys(waiver for _, waiver in judgement.accepted if waiver not in gate.config.allow)),
     )
     return seal, carried
+
+
+def _read(gate: Gate, path: str) -> Lock | None:
+    """Return a lock file, None for one that is missing or cannot be read: a waiver may have let it pass."""
+    try:
+        return gate.lock(path)
+    except LockError:
+        return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cudapin.cli.static import judge_static
 from cudapin.core.judge_variants import is_for_target
 from cudapin.core.verdict import exit_code
+from cudapin.discipline import judge_coverage, judge_variant, judge_variants
 from cudapin.errors import Code, CudapinError, Problem, Where
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def check_project(
         if names is not None and variant.name not in names:
             continue
         lock = gate.lock_path(variant)
-        uncovered = gate.judge_coverage(lock) if lock else ()
+        uncovered = judge_coverage(gate, lock) if lock else ()
         problems += uncovered
         if uncovered or not is_for_target(variant, gate.environment):
             rows.append({"name": variant.name, "verdict": ELSEWHERE, "packages": {}})
@@ -65,7 +66,7 @@ def _check_variant(gate: Gate, variant: Variant) -> tuple[tuple[Problem, ...], d
         return (), {}
     try:
         selection = gate.select(variant)
-        problems = gate.judge_variant(variant)
+        problems = judge_variant(gate, variant)
     except CudapinError as error:
         return error.problems, {}
     bound = gate.bound(variant, selection) if selection else ()
@@ -80,7 +81,7 @@ def _together(gate: Gate, rows: Sequence[dict[str, Any]], found: Sequence[Proble
     """
     wrong = {problem.variant for problem in found if problem.code in _WRONG_CUDA}
     judged = [row["name"] for row in rows if row["verdict"] != ELSEWHERE and row["name"] not in wrong]
-    across = gate.judge_variants(judged)
+    across = judge_variants(gate, judged)
     empty = {problem.variant for problem in across if problem.code is Code.CP310}
     kept = [problem for problem in found if problem.code is not Code.CP308 or problem.variant not in empty]
     return [*kept, *across]

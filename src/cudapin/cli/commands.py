@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from cudapin.adapters.project import find_members
+from cudapin.adapters.workspace import find_members
 from cudapin.cli.check_project import check_project
 from cudapin.cli.check_project import no_gate as _no_gate
 from cudapin.cli.check_project import waiver_notes as _waiver_notes

@@ -20,7 +20,10 @@ def judge_static(gate: Gate) -> Iterable[Problem]:
     """Return what is wrong with a project whatever is built: what a front end or uv would trip over."""
     source = gate.project.pyproject.source
     build_system = gate.project.pyproject.table.get("build-system", {})
-    literal = {_project_name(text) for text in build_system.get("requires", []) if isinstance(text, str)}
+    requires = build_system.get("requires")
+    literal = (
+        {_project_name(text) for text in requires if isinstance(text, str)} if isinstance(requires, list) else set()
+    )
     named = {name for variant in gate.variants() for name in variant.build_requires}
     for name in sorted(named & literal):
         yield Problem(
@@ -55,7 +58,8 @@ def _cache_key_problems(gate: Gate) -> Iterable[Problem]:
     tool = gate.project.pyproject.table.get("tool", {})
     keys = tool.get("uv", {}).get("cache-keys")
     is_used = "uv" in tool or any(path.rpartition("/")[2] == "uv.lock" for path in gate.lock_users())
-    if not is_used or not gate.config.variants or {"env": "CUDAPIN_VARIANT"} in (keys or ()):
+    listed = keys if isinstance(keys, list) else []
+    if not is_used or not gate.config.variants or {"env": "CUDAPIN_VARIANT"} in listed:
         return
     source = gate.project.pyproject.source
     files = ["pyproject.toml", *gate.lock_users()]

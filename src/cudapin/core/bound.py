@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cudapin.core.cuda import Belonging, CudaVersion, belongs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from cudapin.core.config import CudaBound
     from cudapin.core.cuda import Platform
@@ -57,32 +57,30 @@ def bound_packages(
         if belonging is not None:
             family = facts.families.get(package.name) or (package.name if package.name in _heads(facts) else None)
             result.append(Bound(package=package, belonging=belonging, family=family))
-    return tuple(item for item in _by_closures(result, selection) if item.belonging.evidence)
+    return tuple(item for item in _by_requirements(result) if item.belonging.evidence)
 
 
 def _heads(facts: Facts) -> Collection[str]:
     return facts.families.values()
 
 
-def _by_closures(bound: list[Bound], selection: Selection) -> Iterable[Bound]:
+def _by_requirements(bound: list[Bound]) -> Iterable[Bound]:
     """Let the CUDA runtime that a package requires tell its CUDA, where nothing else does."""
-    frameworks = frozenset(item.package.name for item in bound if not item.is_toolkit_part)
     runtimes = {
         item.package.name: item
         for item in bound
         if item.package.name.startswith(_RUNTIMES) and item.belonging.cuda is not None
     }
     for item in bound:
-        if item.belonging.kind != "unknown" or not runtimes or item.is_toolkit_part:
+        if item.belonging.kind != "unknown" or item.is_toolkit_part:
             yield item
         else:
-            yield _by_closure(item, selection, frameworks, runtimes)
+            yield _by_requirement(item, runtimes)
 
 
-def _by_closure(item: Bound, selection: Selection, frameworks: frozenset[str], runtimes: dict[str, Bound]) -> Bound:
-    """Look at what the package itself requires: not at what torch does below it, which is of torch's own CUDA."""
-    own = _closure_without(selection, item.package.name, frameworks)
-    found = [runtimes[name] for name in sorted(own & runtimes.keys())]
+def _by_requirement(item: Bound, runtimes: Mapping[str, Bound]) -> Bound:
+    """Look at what the package itself names: what torch or another library below it requires is that one's own."""
+    found = [runtimes[name] for name in sorted(item.package.dependencies) if name in runtimes]
     majors = {runtime.belonging.cuda.major for runtime in found if runtime.belonging.cuda is not None}
     if len(majors) != 1:
         return item
@@ -91,17 +89,3 @@ def _by_closure(item: Bound, selection: Selection, frameworks: frozenset[str], r
         cuda = CudaVersion(major=majors.pop())
     evidence = f"it requires `{found[0].package.name} {found[0].package.version}`"
     return replace(item, belonging=replace(found[0].belonging, cuda=cuda, evidence=evidence, is_toolkit_part=False))
-
-
-def _closure_without(selection: Selection, start: str, others: frozenset[str]) -> frozenset[str]:
-    """Return what a package requires, without what the other packages in `others` require."""
-    by_name = {package.name: package for package in selection.packages}
-    seen: set[str] = set()
-    todo = [start]
-    while todo:
-        name = todo.pop()
-        if name in seen or (name in others and name != start):
-            continue
-        seen.add(name)
-        todo.extend(required for required in by_name[name].dependencies if required in by_name)
-    return frozenset(seen - {start})

@@ -117,7 +117,7 @@ def _holds(version: re.Match[str], clause: re.Match[str]) -> bool:
     ours, theirs = ((numbers, int(match["post"] or -1)) for numbers, match in ((release, version), (bound, clause)))
     if clause["local"]:
         return (ours == theirs and version["local"] == clause["local"]) == (op == "==")
-    return _COMPARE[op](ours, theirs)
+    return bool(_COMPARE[op](ours, theirs))
 
 
 def has_same_clauses(left: str, right: str) -> bool:

@@ -9,17 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cudapin.core.locate import find_line
-from cudapin.core.markers import (
-    FALSE,
-    TRUE,
-    Clause,
-    MarkerError,
-    conjunction,
-    disjunction,
-    is_possible,
-    negation,
-    parse_marker,
-)
+from cudapin.core.marker_truth import is_possible
+from cudapin.core.markers import FALSE, TRUE, Clause, MarkerError, conjunction, disjunction, negation, parse_marker
 from cudapin.core.names import normalise
 from cudapin.core.python import ANY_PYTHON, parse_python_range
 from cudapin.errors import Code, Problem, Where

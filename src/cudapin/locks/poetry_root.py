@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cudapin.core.locate import find_line
-from cudapin.core.markers import MarkerError, conjunction, is_possible, parse_marker
+from cudapin.core.marker_truth import is_possible
+from cudapin.core.markers import MarkerError, conjunction, parse_marker
 from cudapin.core.names import normalise
 from cudapin.errors import Where
 from cudapin.locks.direct import parse_requirement

@@ -28,7 +28,6 @@ from cudapin.locks.direct import direct_requirements, dynamic_keys, judge_direct
 from cudapin.locks.pylock_pins import find_foreign_wheel, is_compiled, read_pins
 from cudapin.locks.requirements_fresh import judge_compiled
 from cudapin.locks.requirements_inputs import table_of
-from cudapin.locks.requirements_report import derived_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,12 +49,8 @@ def judge_pylock(
     environment: Mapping[str, str],
 ) -> LockVerdict:
     """Judge the lock for the variants that use it. `read` gives the text of an input file, None if it is missing."""
-    project = normalise(str(table_of(pyproject.table, "project").get("name", "")))
     try:
-        if lock.header is not None and lock.header.is_export:
-            verdict = LockVerdict(freshness="unknown", problems=(derived_lock(read_pins(lock, project)),))
-        else:
-            verdict = _judge(lock, pyproject, users, read, environment)
+        verdict = _judge(lock, pyproject, users, read, environment)
     except LockError as error:
         verdict = LockVerdict(freshness="unknown", problems=error.problems)
     if lock.minor:

@@ -33,7 +33,6 @@ from cudapin.locks.requirements_pins import holds
 from cudapin.locks.requirements_report import (
     Judge,
     Wanted,
-    derived_lock,
     doubled_pin,
     stale_pin,
     unhashed_lock,
@@ -66,8 +65,6 @@ def judge_requirements(
     environment: Mapping[str, str],
 ) -> LockVerdict:
     """Judge the file for the variants that use it. `read` gives the text of an input file, None if it is missing."""
-    if lock.header is not None and lock.header.is_export:
-        return LockVerdict(freshness="unknown", problems=(derived_lock(lock.pins),))
     if not lock.is_hashed and any(entry.version is not None for entry in lock.entries):
         return LockVerdict(freshness="unknown", problems=(unhashed_lock(Judge(lock.pins, environment, "")),))
     return judge_compiled(lock.pins, pyproject, variants, read, environment)

@@ -81,18 +81,6 @@ def gone_input(judge: Judge, pyproject: Pyproject, key: str, name: str) -> Probl
     )
 
 
-def derived_lock(pins: Pins) -> Problem:
-    """Say that the file was exported from another lock file."""
-    command = pins.header.command if pins.header else ""
-    return Problem(
-        code=Code.CP206,
-        what=f"whether `{pins.source.path}` is fresh cannot be told",
-        where=Where(path=pins.source.path, line=1),
-        why=f"it was exported from another lock file by `{command}`, and is not judged by itself",
-        fix="name the lock file it was exported from in `tool.cudapin.lock`",
-    )
-
-
 def unhashed_lock(judge: Judge) -> Problem:
     """Say that no pin carries a hash."""
     header = judge.pins.header

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cudapin.core.markers import (
-    are_equivalent,
-    parse_marker,
-)
+from cudapin.core.marker_truth import are_equivalent
+from cudapin.core.markers import parse_marker
 from cudapin.core.names import normalise
-from cudapin.core.specifiers import has_same_clauses, is_same_specifier
+from cudapin.core.specifiers import has_same_clauses, is_admitted, is_same_specifier
 from cudapin.locks.uv_package import read_requirement
 from cudapin.locks.uv_project import Declared, UnjudgeableError
 from cudapin.locks.uv_requires import differing_names, lower_requirement, render_requirement
@@ -31,9 +29,9 @@ def judge_environments(report: Report, workspace: UvWorkspace, python: PythonRan
         value = workspace.root.get(object, "tool", "uv", setting)
         wanted = [value] if isinstance(value, str) else workspace.root.strings("tool", "uv", setting)
         found: list[str] = report.lock.header.get(key, [])
+        markers = [[parse_marker(text) for text in side] for side in (wanted, found)]
         same = len(wanted) == len(found) and all(
-            are_equivalent(parse_marker(ours), parse_marker(theirs), python)
-            for ours, theirs in zip(wanted, found, strict=True)
+            are_equivalent(ours, theirs, python) for ours, theirs in zip(*markers, strict=True)
         )
         if not same:
             ours, theirs = (", ".join(f"`{text}`" for text in side) or "none" for side in (wanted, found))
@@ -90,7 +88,19 @@ def _judge_list(
         if not is_without_effect:
             where = report.in_project(workspace.root, "tool", "uv", setting)
             what = f"`tool.uv.{setting}` has changed for `{name}`"
+            if key == "constraints" and not surplus and _may_be_met(report, workspace, name, missing):
+                why = "under `preview`, uv accepts some new constraints that the locked version satisfies"
+                report.unknown(what, why, where)
+                continue
             report.stale(what, render_side(missing), render_side(surplus), where, package=name)
+
+
+def _may_be_met(report: Report, workspace: UvWorkspace, name: str, added: Iterable[UvRequirement]) -> bool:
+    """Tell whether uv, by the rule that its preview mode adds, may take the lock in spite of new constraints."""
+    if not workspace.settings.get("preview") and not workspace.settings.get("preview-features"):
+        return False
+    versions = [package.version for package in report.lock.packages_named(name)]
+    return all(version and is_admitted(version, item.specifier) for item in added for version in versions)
 
 
 def render_side(requirements: Sequence[UvRequirement]) -> str:

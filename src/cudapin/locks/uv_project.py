@@ -225,6 +225,7 @@ class UvWorkspace:
     @cached_property
     def members(self) -> Mapping[str, UvProject]:
         """The members that are projects; a root without `[project]` is none."""
+        self.root.get(dict, "tool", "uv", "workspace")
         found: dict[str, UvProject] = {}
         for project in (self.root, *self.others):
             if project.name is not None:

@@ -11,16 +11,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cudapin.core.index import strip_credentials
-from cudapin.core.markers import (
-    TRUE,
-    Clause,
-    are_equivalent,
-    conjunction,
-    is_possible,
-    negation,
-    parse_marker,
-    render_marker,
-)
+from cudapin.core.marker_truth import are_equivalent, is_possible
+from cudapin.core.markers import TRUE, Clause, conjunction, negation, parse_marker, render_marker
 from cudapin.core.names import normalise
 from cudapin.core.python import parse_python_range
 from cudapin.core.specifiers import is_same_specifier

@@ -8,17 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cudapin.core.markers import (
-    FALSE,
-    TRUE,
-    Clause,
-    Junction,
-    MarkerError,
-    conjunction,
-    disjunction,
-    is_possible,
-    parse_marker,
-)
+from cudapin.core.marker_truth import is_possible
+from cudapin.core.markers import FALSE, TRUE, Clause, Junction, MarkerError, conjunction, disjunction, parse_marker
 from cudapin.core.specifiers import is_admitted
 from cudapin.locks.uv_conflicts import locked_conflicts
 from cudapin.locks.uv_project import DYNAMIC_DEPENDENCIES

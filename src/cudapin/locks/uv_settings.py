@@ -9,7 +9,6 @@ from cudapin.core.index import is_default_index, strip_credentials
 from cudapin.core.names import normalise
 from cudapin.core.specifiers import canonical_specifier
 from cudapin.locks.uv_address import plain_address
-from cudapin.locks.uv_newer import is_satisfied, parse_newer, read_locked_newer
 from cudapin.locks.uv_project import UnjudgeableError
 from cudapin.locks.uv_requires import specifier_text
 
@@ -31,14 +30,16 @@ _NEWER = "exclude-newer"
 def compare_options(lock: UvLock, settings: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield resolution options that differ; a missing one means its default."""
     options = lock.header.get("options", {})
-    for key, setting, defaults in (
-        ("resolution-mode", "resolution", frozenset({"highest"})),
-        ("fork-strategy", "fork-strategy", frozenset({"requires-python"})),
-        ("prerelease-mode", "prerelease", _PRERELEASE_DEFAULTS),
+    for key, setting, defaults, others in (
+        ("resolution-mode", "resolution", frozenset({"highest"}), {"lowest", "lowest-direct"}),
+        ("fork-strategy", "fork-strategy", frozenset({"requires-python"}), {"fewest"}),
+        ("prerelease-mode", "prerelease", _PRERELEASE_DEFAULTS, {"allow", "disallow", "explicit"}),
     ):
         wanted, found = settings.get(setting), options.get(key)
-        if not isinstance(wanted, (str, type(None))):
-            raise UnjudgeableError("it is not a string", "tool", "uv", setting)
+        if wanted is not None and wanted not in [*defaults, *others]:
+            known = ", ".join(f"`{name}`" for name in sorted({*defaults, *others}))
+            why = f"`{wanted}` is none of {known}: uv warns, and locks without any setting of that file"
+            raise UnjudgeableError(why, "tool", "uv", setting)
         wanted, found = (None if value in defaults else value for value in (wanted, found))
         if wanted != found:
             default = min(defaults)
@@ -83,9 +84,13 @@ def _compare_limit(path: str, setting: object, value: object, span: object) -> F
         return None
     wanted_text = "no such setting" if setting is None else f"`{setting}`"
     found_text = "none" if value is None else f"`{span or (value.get('span') if isinstance(value, dict) else value)}`"
-    if setting is None or value is None:
+    if setting is None:
         return (path, wanted_text, found_text)
+    from cudapin.locks.uv_newer import is_satisfied, parse_newer, read_locked_newer
+
     wanted, found = parse_newer(setting), read_locked_newer(value, span)
+    if wanted is not None and value is None:
+        return (path, wanted_text, found_text)
     if wanted is None or found is None:
         raise UnjudgeableError(f"`{setting}` cannot be compared with `{value}`", "tool", "uv", _NEWER)
     return None if is_satisfied(wanted, found) else (path, wanted_text, found_text)

@@ -162,9 +162,9 @@ def _read_with_cuts(text: str) -> Mapping[str, Any] | None:
                 name[1:-1],
                 version[1:-1],
                 registry[1:-1],
-                edges and EdgeText(edges),
-                sdist and WheelText(sdist),
-                wheels and WheelText(wheels),
+                EdgeText(edges) if edges else None,
+                WheelText(sdist) if sdist else None,
+                WheelText(wheels) if wheels else None,
             )
         )
         return f"[[package]]\ncut = {len(blocks) - 1}\n"

@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cudapin.adapters.lockfile import find_lock, read_lock
-from cudapin.adapters.project import (
-    Project,
-    find_members,
-    find_root,
-    find_uv_lock,
-    find_workspace_root,
-    has_build_hook,
-    read_project,
-    read_uv_inputs,
-)
+from cudapin.adapters.project import Project, find_root, has_build_hook, read_project
+from cudapin.adapters.workspace import find_members, find_uv_lock, find_workspace_root, read_uv_inputs
 from cudapin.core.seal import Seal, SealedFile, render_seal
 from cudapin.errors import LockError
 from unit.support import A, faults, write
@@ -111,14 +103,17 @@ def test_a_broken_pyproject(tmp_path: Path, content: bytes, expected: str) -> No
         ("dependency-groups = true\n", "dependency-groups", "True"),
         ("build-system = 1\n", "build-system", "1"),
         ("tool.hatch.build = 1\n", "tool.hatch.build", "1"),
+        ("project.name = 3\n", "project.name", "3"),
+        ("project.dynamic = 'version'\n", "project.dynamic", "'version'"),
     ],
 )
-def test_what_must_be_a_table(tmp_path: Path, text: str, name: str, found: str) -> None:
+def test_what_must_be_of_one_type(tmp_path: Path, text: str, name: str, found: str) -> None:
+    wanted = {"project.name": "a string", "project.dynamic": "an array"}.get(name, "a table")
     assert faults(lambda: open_(tmp_path, {"pyproject.toml": f"# one\n{text}"})) == (
-        f"error[CP101]: `{name}` is not a table\n"
+        f"error[CP101]: `{name}` is not {wanted}\n"
         f"  --> pyproject.toml:2 ({name})\n"
-        f"  why: wanted a table, found `{found}`\n"
-        f"  fix: make `{name}` a table"
+        f"  why: wanted {wanted}, found `{found}`\n"
+        f"  fix: make `{name}` {wanted}"
     )
 
 

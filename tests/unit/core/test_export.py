@@ -73,14 +73,20 @@ def test_a_package_of_another_index_is_bound_to_its_address() -> None:
 
 
 def test_without_the_default_index_the_commonest_takes_its_place() -> None:
-    text = requirements(package("a", index=CPU), package("b", index=CPU), package("c", index=CUDA))
+    text = requirements(package("a", index=CUDA), package("b", index=CUDA), package("c", index=CPU))
     assert text == (
         f"{HEAD}"
-        f"--index-url {CPU}\n"
+        f"--index-url {CUDA}\n"
         f"a==1.0 \\\n    --hash=sha256:{A}\n"
         f"b==1.0 \\\n    --hash=sha256:{A}\n"
         f"c @ https://files.example/c-1.0-py3-none-any.whl \\\n    --hash=sha256:{A}\n"
     )
+
+
+def test_the_default_index_stays_the_default_where_anything_comes_from_it() -> None:
+    text = requirements(package("a", index=CUDA), package("b", index=CUDA), package("c"))
+    assert "--index-url" not in text
+    assert [line.split(" ")[0] for line in text.split("\n")[3::2]] == ["a", "b", "c==1.0", ""]
 
 
 def test_without_an_address_only_the_hash_binds_and_the_file_says_so() -> None:

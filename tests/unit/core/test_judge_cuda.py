@@ -294,9 +294,9 @@ def test_an_index_stands_in_where_the_lock_records_none() -> None:
     assert found(judge(CU128, torch, index="https://index.example/whl/cu126")) == [("CP301", "error", "torch")]
 
 
-def test_the_runtime_in_its_closure_speaks_for_torch() -> None:
-    torch = package("torch", "2.9.0", "triton", direct=True, index="")
-    triton = package("triton", "3", "nvidia-cuda-runtime-cu12", index="")
+def test_the_runtime_that_it_requires_speaks_for_torch() -> None:
+    torch = package("torch", "2.9.0", "triton", "nvidia-cuda-runtime-cu12", direct=True, index="")
+    triton = package("triton", "3", index="")
     right = package("nvidia-cuda-runtime-cu12", "12.8.90", index="")
     assert judge(CU128, torch, triton, right) == ()
     wrong = package("nvidia-cuda-runtime-cu12", "12.6.77", index="")
@@ -415,12 +415,20 @@ def test_the_runtime_speaks_for_tensorflow_and_for_what_may_take_any_of_a_major(
     assert found(judge(CU132, tensorflow, runtime)) == [("CP301", "error", "tensorflow")]
     assert found(judge(CPU, tensorflow, runtime)) == [("CP304", "error", "tensorflow")]
     assert judge(CPU, package("tensorflow", "2.20.0", direct=True)) == ()
-    onnx = package("onnxruntime-gpu", "1.31.1", "nvidia-cuda-runtime", direct=True)
+    onnx = package("onnxruntime-gpu", "1.99.1", "nvidia-cuda-runtime", direct=True)
     assert judge(CU132, onnx, package("nvidia-cuda-runtime", "13.5.37")) == ()
 
 
+def test_what_another_library_requires_does_not_speak() -> None:
+    """Vllm requires nvidia-cutlass-dsl, which requires a runtime of its own choice."""
+    vllm = package("vllm", "0.23.0", "nvidia-cutlass-dsl", direct=True)
+    cutlass = package("nvidia-cutlass-dsl", "4.6.0", "nvidia-cuda-runtime-cu12")
+    runtime = package("nvidia-cuda-runtime-cu12", "12.9.79")
+    assert found(judge(CU128, vllm, cutlass, runtime)) == [("CP305", "error", "vllm")]
+
+
 def test_two_runtimes_tell_nothing() -> None:
-    onnx = package("onnxruntime-gpu", "1.31.1", "nvidia-cuda-runtime", "nvidia-cuda-runtime-cu12", direct=True)
+    onnx = package("onnxruntime-gpu", "1.99.1", "nvidia-cuda-runtime", "nvidia-cuda-runtime-cu12", direct=True)
     both = (package("nvidia-cuda-runtime", "13.2.1"), package("nvidia-cuda-runtime-cu12", "12.9.1"))
     assert found(judge(Variant(name="gpu", cuda=(parse_cuda("12"), parse_cuda("13"))), onnx, *both)) == [
         ("CP305", "error", "onnxruntime-gpu")

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cudapin.core.markers import (
-    FALSE,
-    TRUE,
-    MarkerError,
-    are_equivalent,
-    assign_extras,
-    is_possible,
-    negation,
-    parse_marker,
-    render_marker,
-)
+from cudapin.core.marker_truth import are_equivalent, is_possible
+from cudapin.core.markers import FALSE, TRUE, MarkerError, assign_extras, negation, parse_marker, render_marker
 from cudapin.core.python import ANY_PYTHON, parse_python_range
 
 PYTHON_310 = parse_python_range(">=3.10") or ANY_PYTHON

@@ -639,3 +639,23 @@ def test_an_edge_whose_marker_asks_for_the_extra_that_it_brings() -> None:
     text += f"\n[[package]]{tail}{head.lstrip()}"
     own = exported(more="lib==1.0\n")
     assert judge(own, text) == "fresh"
+
+
+def test_what_was_pruned_is_left_out_with_all_that_only_it_asks_for() -> None:
+    text = uv_lock().replace(entry("torch", "2.9.0", C, CUDA), entry("torch", "2.9.0", C, CUDA, DEEP))
+    text += entry("deep", "1.0", B)
+    own = exported("--extra cu128 --no-dev", more=f"deep==1.0 \\\n    --hash=sha256:{B}\n")
+    assert judge(own, text) == "fresh"
+    pruned = exported("--extra cu128 --no-dev --prune torch").replace(f"torch==2.9.0 \\\n    --hash=sha256:{C}\n", "")
+    assert judge(pruned, text) == "fresh"
+    assert judge(exported("--extra cu128 --no-dev --prune deep"), text) == "fresh"
+
+
+def test_environments_that_the_lock_is_not_for_are_not_compared() -> None:
+    text = uv_lock().replace("revision = 5\n", "revision = 5\nsupported-markers = [\"sys_platform == 'linux'\"]\n")
+    without = exported().replace(f"winonly==1.0 ; sys_platform == 'win32' \\\n    --hash=sha256:{B}\n", "")
+    assert judge(without, text) == "fresh"
+    assert judge(without, uv_lock()).startswith("stale")
+
+
+DEEP = 'dependencies = [\n    { name = "deep" },\n]\n'

@@ -315,18 +315,6 @@ def test_a_variant_whose_extra_is_not_locked() -> None:
     assert "in `extras` of the lock, found none" in told(judge(none, CU128))
 
 
-# All of them
-
-
-def test_an_export_is_not_judged_by_itself() -> None:
-    assert told(judge(head("uv", "uv export --format pylock.toml") + ALPHA)) == (
-        "unknown\nerror[CP206]: whether `pylock.toml` is fresh cannot be told\n  --> pylock.toml:1\n"
-        "  why: it was exported from another lock file by `uv export --format pylock.toml`, "
-        "and is not judged by itself\n"
-        "  fix: name the lock file it was exported from in `tool.cudapin.lock`"
-    )
-
-
 def test_what_pdm_locked_for_another_environment_is_judged_by_its_hash() -> None:
     more = 'requires-python = ">=3.13"\n'
     assert told(judge(by_pdm(pin("alpha", "3.0"), more=more))) == "fresh\n"

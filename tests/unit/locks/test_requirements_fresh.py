@@ -286,12 +286,6 @@ def test_inputs_that_are_not_judged(command: str, why: str) -> None:
     assert told(judge(PINS, command)) == unknown(why, f"{command}, then build with `CUDAPIN_ALLOW=CP206`")
 
 
-@pytest.mark.parametrize("command", ["uv export --no-dev", "poetry export", "pdm export -f requirements"])
-def test_an_export_is_not_judged_by_itself(command: str) -> None:
-    why = f"it was exported from another lock file by `{command}`, and is not judged by itself"
-    assert told(judge(PINS, command)) == unknown(why, "name the lock file it was exported from in `tool.cudapin.lock`")
-
-
 @pytest.mark.parametrize("key", ["dependencies", "optional-dependencies"])
 def test_dynamic_fields_are_in_no_file(key: str) -> None:
     project = f'[project]\nname = "demo"\ndynamic = ["{key}"]\n'

@@ -154,7 +154,7 @@ resolution-markers = [
     "sys_platform == 'linux'",
 ]
 dependencies = [
-    {{ name = "numpy", version = "2.1.0", source = {{ registry = "https://index.example/simple" }}, marker = "a == ']'" }},
+    {{ name = "numpy", version = "2.1.0", source = {{ registry = "https://index.example" }}, marker = "a == ']'" }},
     {{ name = "torch", extra = ["one", "two"], marker = "sys_platform == 'linux'" }},
     {{ name = "local", source = {{ editable = "." }} }},
 ]
@@ -167,7 +167,7 @@ def mangled() -> list[str]:
     texts = [
         FORKED,
         LOCK + "dependencies = [0]\n",
-        LOCK + "wheels = [\n]\ndependencies = [\n    { name = \"numpy\" },\n]\n",
+        LOCK + 'wheels = [\n]\ndependencies = [\n    { name = "numpy" },\n]\n',
         FORKED.replace("dependencies = [\n", "[package.metadata.requires-dev]\ndependencies = [\n"),
         FORKED.replace("resolution-markers", "dependencies"),
         FORKED.replace("dependencies = [\n", "wheels = [\n"),

@@ -12,8 +12,8 @@ from cudapin.locks.uv_fresh import judge_uv, path_dependencies
 from unit.locks.uv_texts import LOCK, PYPROJECT
 
 
-def judge(pyproject: str = PYPROJECT, lock: str = LOCK, *others: Pyproject) -> LockVerdict:
-    """Judge a lock against one project."""
+def judge(pyproject: str = PYPROJECT, lock: str = LOCK, *others: Pyproject, place: str = "") -> LockVerdict:
+    """Judge a lock against one project, whose directory ends with `place`."""
     source = Source(path="pyproject.toml", text=pyproject)
     table = tomli.loads(pyproject)
     inputs = UvInputs(
@@ -21,6 +21,7 @@ def judge(pyproject: str = PYPROJECT, lock: str = LOCK, *others: Pyproject) -> L
         settings=table.get("tool", {}).get("uv", {}),
         settings_path="pyproject.toml",
         path_dependencies=others,
+        place=place,
     )
     return judge_uv(parse_uv_lock(Source(path="uv.lock", text=lock)), inputs)
 
@@ -43,6 +44,7 @@ FRESH = [
     ("constraint-dependencies = [", 'constraint-dependencies = ["absent<9", '),
     (UV, UV + 'prerelease = "if-necessary"\nresolution = "highest"\n'),
     (UV, UV + 'exclude-dependencies = ["absent"]\n'),
+    ("index.example/cu128", "INDEX.example:443/cu128"),
     ("me:secret@", ""),
     ('url = "https://index.example/simple"', 'url = "https://index.example/simple"\nauthenticate = "always"'),
     ('requires = ["hatchling"]', 'requires = ["other"]'),
@@ -197,3 +199,81 @@ def test_no_project_file_ends_in_a_traceback(value: str) -> None:
         "workspace",
     ):
         assert judge(edited(UV, f"{UV}{key} = {value}\n")).freshness in {"fresh", "stale", "unknown"}
+
+
+FORKED = """
+[[package]]
+name = "alpha"
+version = "1.0"
+source = { registry = "https://index.example/simple" }
+
+[[package]]
+name = "alpha"
+version = "2.0"
+source = { registry = "https://index.example/simple" }
+"""
+
+
+def test_arms_of_things_in_conflict_are_no_reason() -> None:
+    """uv fills the edges with combinations that cannot be: they do not lead to an unsatisfied version."""
+    pyproject = edited("cpu = [", "cpu = [\"alpha<2; sys_platform == 'linux'\", ")
+    arm = "(extra == 'extra-4-demo-cpu' and extra == 'extra-4-demo-cu128')"
+    edges = (
+        f'    {{ name = "alpha", version = "1.0", marker = "sys_platform == \'linux\' or {arm}" }},\n'
+        f'    {{ name = "alpha", version = "2.0", marker = "sys_platform == \'win32\' or {arm}" }},\n'
+    )
+    lock = edited("\ncpu = [\n", f"\ncpu = [\n{edges}", LOCK) + FORKED
+    row = '    { name = "alpha", marker = "sys_platform == \'linux\' and extra == \'cpu\'", specifier = "<2" },\n'
+    lock = edited("requires-dist = [\n", f"requires-dist = [\n{row}", lock)
+    verdict = judge(pyproject, lock)
+    assert (verdict.freshness, render_problems(verdict.problems)) == ("fresh", "")
+    wrong = judge(pyproject, edited("sys_platform == 'win32' or", "sys_platform == 'linux' or", lock))
+    assert [(p.code.name, p.why) for p in wrong.problems] == [("CP204", "wanted `alpha<2`, the lock has `2.0`")]
+
+
+OUTSIDE_LOCK = """
+[[package]]
+name = "outside"
+version = "1.0"
+source = { directory = "../outside" }
+dependencies = [
+    { name = "demo" },
+]
+
+[package.metadata]
+requires-dist = [{ name = "demo", editable = "." }]
+"""
+
+
+def test_a_path_dependency_may_come_back_by_the_name_of_the_directory() -> None:
+    """`../work` is the project itself where its directory is called `work`, and something else where it is not."""
+    text = '[project]\nname = "outside"\nversion = "1.0"\ndependencies = ["demo"]\n[tool.uv.sources]\n'
+    text += 'demo = { path = "../work", editable = true }\n'
+    source = Source(path="../outside/pyproject.toml", text=text)
+    outside = Pyproject(source=source, table=tomli.loads(text), directory="../outside")
+    assert judge(PYPROJECT, LOCK + OUTSIDE_LOCK, outside, place="work").freshness == "fresh"
+    verdict = judge(PYPROJECT, LOCK + OUTSIDE_LOCK, outside, place="other")
+    assert [problem.why for problem in verdict.problems] == [
+        "wanted `demo from editable ../work`, the lock has `demo from editable .`"
+    ]
+
+
+def test_a_setting_that_uv_does_not_know_cannot_be_judged() -> None:
+    """uv then warns, and goes on without the settings of the whole file."""
+    assert render_problems(judge(edited(UV, UV + 'resolution = "newest"\n')).problems) == (
+        "error[CP206]: `uv.lock` cannot be judged: `tool.uv.resolution` cannot be read as uv reads it\n"
+        "  --> pyproject.toml:19 (tool.uv.resolution)\n"
+        "  why: `newest` is none of `highest`, `lowest`, `lowest-direct`: uv warns, and locks without any setting of "
+        "that file\n"
+        "  fix: run `uv lock --check --refresh`; where it passes, build with `CUDAPIN_ALLOW=CP206`"
+    )
+
+
+def test_a_new_constraint_under_preview_cannot_be_judged() -> None:
+    """In preview mode uv accepts some that the locked version satisfies; one that it does not satisfy is stale."""
+    pyproject = edited(UV, UV + "preview = true\n", edited('"numpy<3"', '"numpy<3", "torch<9"'))
+    verdict = judge(pyproject)
+    assert [(p.code.name, p.why) for p in verdict.problems] == [
+        ("CP206", "under `preview`, uv accepts some new constraints that the locked version satisfies")
+    ]
+    assert judge(edited("torch<9", "torch<2", pyproject)).freshness == "stale"
