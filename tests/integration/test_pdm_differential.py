@@ -15,8 +15,8 @@ from packaging.requirements import Requirement
 from cudapin.core.lock import Pyproject, Request, Source
 from cudapin.core.verdict import render_problems
 from cudapin.errors import LockError
-from cudapin.locks.pdm import parse_pdm_lock
-from cudapin.locks.pdm_fresh import judge_pdm
+from cudapin.locks.pdm.fresh import judge_pdm
+from cudapin.locks.pdm.lock import parse_pdm_lock
 from integration.lab import Index, Table, document, edits, serve
 from integration.pdm_lab import checker, run_pdm, selector
 

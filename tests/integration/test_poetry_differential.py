@@ -15,8 +15,8 @@ from packaging.requirements import Requirement
 from cudapin.core.config import Variant
 from cudapin.core.lock import Pyproject, Request, Source
 from cudapin.core.verdict import render_problems
-from cudapin.locks.poetry import PoetryLock, parse_poetry_lock
-from cudapin.locks.poetry_fresh import judge_poetry
+from cudapin.locks.poetry.fresh import judge_poetry
+from cudapin.locks.poetry.lock import PoetryLock, parse_poetry_lock
 from integration.lab import Index, Table, document, serve
 from integration.poetry_lab import all_edits, judge_many, run_poetry, write_text
 

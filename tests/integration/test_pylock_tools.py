@@ -20,8 +20,8 @@ from packaging.tags import Tag
 from cudapin.core.lock import LockVerdict, Pyproject, Request, Source
 from cudapin.core.verdict import render_problems
 from cudapin.errors import LockError
-from cudapin.locks.pylock import Pylock, parse_pylock
-from cudapin.locks.pylock_fresh import judge_pylock
+from cudapin.locks.pylock.fresh import judge_pylock
+from cudapin.locks.pylock.lock import Pylock, parse_pylock
 from integration.lab import BACKEND, Index, Table, document, edits, run_uv, serve
 
 if TYPE_CHECKING:

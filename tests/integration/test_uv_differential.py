@@ -16,8 +16,8 @@ from cudapin.adapters.workspace import read_uv_inputs
 from cudapin.core.lock import LockVerdict, Request, Source
 from cudapin.core.verdict import render_problems
 from cudapin.errors import CudapinError
-from cudapin.locks.uv import parse_uv_lock
-from cudapin.locks.uv_fresh import judge_uv, path_dependencies
+from cudapin.locks.uv.fresh import judge_uv, path_dependencies
+from cudapin.locks.uv.lock import parse_uv_lock
 from integration.lab import Index, Table, edits, run_uv, serve, toml, write_project
 
 if TYPE_CHECKING:

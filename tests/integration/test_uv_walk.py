@@ -12,14 +12,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from cudapin.core.lock import Request, Source
-from cudapin.locks.uv import parse_uv_lock
+from cudapin.locks.uv.lock import parse_uv_lock
 from integration.lab import Index, Table, run_uv, serve, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from cudapin.locks.uv import UvLock
+    from cudapin.locks.uv.lock import UvLock
 
 pytestmark = pytest.mark.integration
 

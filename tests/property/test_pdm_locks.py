@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from cudapin.core.lock import LockVerdict, Pyproject, Request, Source
 from cudapin.errors import LockError
-from cudapin.locks.pdm import parse_pdm_lock
-from cudapin.locks.pdm_fresh import judge_pdm
+from cudapin.locks.pdm.fresh import judge_pdm
+from cudapin.locks.pdm.lock import parse_pdm_lock
 from unit.locks.pdm_texts import LOCK, PROJECT, hashed
 from unit.support import LINUX, pyproject_of
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from cudapin.core.lock import Request, Source
 from cudapin.errors import LockError
-from cudapin.locks.poetry import parse_poetry_lock
-from cudapin.locks.poetry_constraint import allows, parse_constraint
-from cudapin.locks.poetry_fresh import judge_poetry
+from cudapin.locks.poetry.constraint import allows, parse_constraint
+from cudapin.locks.poetry.fresh import judge_poetry
+from cudapin.locks.poetry.lock import parse_poetry_lock
 from unit.support import LINUX, pyproject_of
 
 pytestmark = pytest.mark.property

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from cudapin.core.config import Variant
 from cudapin.core.lock import LockVerdict, Request, Source
 from cudapin.errors import LockError
-from cudapin.locks.pylock import parse_pylock
-from cudapin.locks.pylock_fresh import judge_pylock
+from cudapin.locks.pylock.fresh import judge_pylock
+from cudapin.locks.pylock.lock import parse_pylock
 from unit.support import LINUX, A, pyproject_of
 
 pytestmark = pytest.mark.property

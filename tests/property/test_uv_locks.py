@@ -18,8 +18,8 @@ from cudapin.core.marker_truth import are_equivalent, is_possible
 from cudapin.core.markers import conjunction, disjunction, negation, parse_marker
 from cudapin.core.specifiers import is_admitted
 from cudapin.errors import LockError
-from cudapin.locks.uv import parse_uv_lock
-from cudapin.locks.uv_fresh import judge_uv
+from cudapin.locks.uv.fresh import judge_uv
+from cudapin.locks.uv.lock import parse_uv_lock
 from unit.locks.uv_texts import LOCK, PYPROJECT
 from unit.support import LINUX
 

@@ -9,7 +9,7 @@ from cudapin.adapters.files import is_file
 from cudapin.adapters.workspace import find_uv_lock, read_input
 from cudapin.core.declared import declared_selectors
 from cudapin.errors import Code, LockError, Problem, Where
-from cudapin.locks.derived_origin import find_origin
+from cudapin.locks.derived.origin import find_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cudapin.adapters.project import Project
     from cudapin.core.config import Variant
     from cudapin.core.lock import Lock, LockVerdict, Source
-    from cudapin.locks.derived_origin import Origin
+    from cudapin.locks.derived.origin import Origin
 
 __all__ = ["find_source", "judge_export_of"]
 
@@ -45,7 +45,7 @@ def judge_export_of(
     open_lock: Callable[[str], tuple[Lock, LockVerdict]],
 ) -> LockVerdict:
     """Judge an exported file. `open_lock` reads and judges a lock file of the project by its path."""
-    from cudapin.locks.derived import judge_derived
+    from cudapin.locks.derived.rule import judge_derived
 
     def open_source(path: str) -> tuple[Lock, LockVerdict]:
         _check_source(project, lock.source.path, path)

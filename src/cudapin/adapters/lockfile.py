@@ -78,19 +78,19 @@ def parse_lock(name: str, source: Source, project: Project) -> Lock:
     """Return a lock file parsed by the parser that its file name asks for; `read_lock` says what it raises."""
     path = source.path
     if name == "uv.lock":
-        from cudapin.locks.uv import parse_uv_lock
+        from cudapin.locks.uv.lock import parse_uv_lock
 
         return parse_uv_lock(source)
     if name == "poetry.lock":
-        from cudapin.locks.poetry import parse_poetry_lock
+        from cudapin.locks.poetry.lock import parse_poetry_lock
 
         return parse_poetry_lock(source, project.pyproject)
     if name == "pdm.lock":
-        from cudapin.locks.pdm import parse_pdm_lock
+        from cudapin.locks.pdm.lock import parse_pdm_lock
 
         return parse_pdm_lock(source, project.pyproject)
     if name == "pylock.toml" or (name.startswith("pylock.") and name.endswith(".toml")):
-        from cudapin.locks.pylock import parse_pylock
+        from cudapin.locks.pylock.lock import parse_pylock
 
         return parse_pylock(source)
     stem = name.split(".", 1)[0]
@@ -104,7 +104,7 @@ def parse_lock(name: str, source: Source, project: Project) -> Lock:
                 fix=f'{_how_to_make("uv.lock")}, and add `lock = "uv.lock"` to `[tool.cudapin]`',
             )
         )
-    from cudapin.locks.requirements import parse_requirements
+    from cudapin.locks.requirements.lock import parse_requirements
 
     tool = project.pyproject.table.get("tool")
     return parse_requirements(source, tool.get("uv") if isinstance(tool, dict) else None)
@@ -127,32 +127,32 @@ def _judge_independent(
 ) -> LockVerdict:
     read = partial(read_input, project)
     if lock.format == "uv":
-        from cudapin.locks.uv import UvLock
-        from cudapin.locks.uv_fresh import judge_uv
+        from cudapin.locks.uv.fresh import judge_uv
+        from cudapin.locks.uv.lock import UvLock
 
         if isinstance(lock, UvLock) and (inputs := uv_inputs(project, lock)) is not None:
             return judge_uv(lock, inputs)
     if lock.format == "poetry":
-        from cudapin.locks.poetry import PoetryLock
-        from cudapin.locks.poetry_fresh import judge_poetry
+        from cudapin.locks.poetry.fresh import judge_poetry
+        from cudapin.locks.poetry.lock import PoetryLock
 
         if isinstance(lock, PoetryLock):
             return judge_poetry(lock, project.pyproject, users, environment)
     if lock.format == "pdm":
-        from cudapin.locks.pdm import PdmLock
-        from cudapin.locks.pdm_fresh import judge_pdm
+        from cudapin.locks.pdm.fresh import judge_pdm
+        from cudapin.locks.pdm.lock import PdmLock
 
         if isinstance(lock, PdmLock):
             find = None if project.is_sdist else partial(_find_projects, project)
             return judge_pdm(lock, project.pyproject, users, read, environment, find)
     if lock.format == "pylock":
-        from cudapin.locks.pylock import Pylock
-        from cudapin.locks.pylock_fresh import judge_pylock
+        from cudapin.locks.pylock.fresh import judge_pylock
+        from cudapin.locks.pylock.lock import Pylock
 
         if isinstance(lock, Pylock):
             return judge_pylock(lock, project.pyproject, users, read, environment)
-    from cudapin.locks.requirements import RequirementsLock
-    from cudapin.locks.requirements_fresh import judge_requirements
+    from cudapin.locks.requirements.fresh import judge_requirements
+    from cudapin.locks.requirements.lock import RequirementsLock
 
     if isinstance(lock, RequirementsLock):
         return judge_requirements(lock, project.pyproject, users, read, environment)
@@ -168,8 +168,8 @@ def _open_lock(
 
 def uv_inputs(project: Project, lock: Lock) -> UvInputs | None:
     """Return what uv reads beside a `uv.lock`; None for a lock of another format."""
-    from cudapin.locks.uv import UvLock
-    from cudapin.locks.uv_fresh import path_dependencies
+    from cudapin.locks.uv.fresh import path_dependencies
+    from cudapin.locks.uv.lock import UvLock
 
     return read_uv_inputs(project, path_dependencies(lock)) if isinstance(lock, UvLock) else None
 

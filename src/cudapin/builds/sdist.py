@@ -11,9 +11,9 @@ from cudapin.adapters.project import digest
 from cudapin.adapters.workspace import read_input
 from cudapin.core.seal import Seal, SealedFile, sealed_path
 from cudapin.errors import LockError
-from cudapin.locks.pylock import Pylock
-from cudapin.locks.requirements import RequirementsLock
-from cudapin.locks.requirements_command import input_paths
+from cudapin.locks.pylock.lock import Pylock
+from cudapin.locks.requirements.command import input_paths
+from cudapin.locks.requirements.lock import RequirementsLock
 
 if TYPE_CHECKING:
     from cudapin.builds.judgement import Judgement

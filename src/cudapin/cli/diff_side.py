@@ -59,7 +59,7 @@ class Side:
     @cached_property
     def project(self) -> str:
         """The name by which the lock knows the project: its own, else that of the entry for its directory."""
-        from cudapin.locks.uv import UvLock
+        from cudapin.locks.uv.lock import UvLock
 
         name = normalise(self.gate.project.metadata.get("name", ""))
         if not isinstance(self.lock, UvLock):
@@ -148,19 +148,19 @@ def _format_name(name: str, text: str) -> str:
 def _known(lock: Lock, project: str) -> tuple[frozenset[str] | None, frozenset[str] | None]:
     """Return the extras and the groups that a lock was made for; None where its format does not tell."""
     if lock.format == "uv":
-        from cudapin.locks.uv import UvLock
+        from cudapin.locks.uv.lock import UvLock
 
         return (lock.extras(project), lock.groups(project)) if isinstance(lock, UvLock) else (None, None)
     if lock.format == "poetry":
-        from cudapin.locks.poetry import PoetryLock
+        from cudapin.locks.poetry.lock import PoetryLock
 
         return frozenset(lock.extras) if isinstance(lock, PoetryLock) else None, None
     if lock.format == "pdm":
-        from cudapin.locks.pdm import PdmLock
+        from cudapin.locks.pdm.lock import PdmLock
 
         names = _normalised(lock.groups) if isinstance(lock, PdmLock) else None
         return names, names
-    from cudapin.locks.pylock import Pylock
+    from cudapin.locks.pylock.lock import Pylock
 
     if not isinstance(lock, Pylock):
         return None, None

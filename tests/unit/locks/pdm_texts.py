@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cudapin.core.lock import Pyproject, Source
-from cudapin.locks.pdm import PdmLock, parse_pdm_lock
-from cudapin.locks.pdm_hash import content_hash
+from cudapin.locks.pdm.hash import content_hash
+from cudapin.locks.pdm.lock import PdmLock, parse_pdm_lock
 from unit.support import pyproject_of
 
 HASH = "sha256:" + "a" * 64

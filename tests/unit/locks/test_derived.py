@@ -10,13 +10,13 @@ from cudapin.core.config import Variant
 from cudapin.core.lock import LockedFile, LockedPackage, LockVerdict, Selection, Source
 from cudapin.core.verdict import render_problems
 from cudapin.errors import Code, LockError, Problem, Where
-from cudapin.locks.derived import judge_derived
-from cudapin.locks.derived_command import UvExport, parse_uv_export
-from cudapin.locks.derived_origin import Origin, find_origin
-from cudapin.locks.derived_targets import sample_environments
-from cudapin.locks.pylock import parse_pylock
-from cudapin.locks.requirements import parse_requirements
-from cudapin.locks.uv import parse_uv_lock
+from cudapin.locks.derived.command import UvExport, parse_uv_export
+from cudapin.locks.derived.origin import Origin, find_origin
+from cudapin.locks.derived.rule import judge_derived
+from cudapin.locks.derived.targets import sample_environments
+from cudapin.locks.pylock.lock import parse_pylock
+from cudapin.locks.requirements.lock import parse_requirements
+from cudapin.locks.uv.lock import parse_uv_lock
 from unit.support import LINUX, A, B, C, pyproject_of
 
 if TYPE_CHECKING:

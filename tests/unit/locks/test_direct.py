@@ -11,7 +11,7 @@ from cudapin.core.config import Variant
 from cudapin.core.lock import Pyproject, Source
 from cudapin.core.verdict import render_problems
 from cudapin.locks.direct import direct_requirements, dynamic_keys, judge_direct, parse_requirement
-from cudapin.locks.requirements import parse_requirements
+from cudapin.locks.requirements.lock import parse_requirements
 from unit.support import LINUX
 
 if TYPE_CHECKING:

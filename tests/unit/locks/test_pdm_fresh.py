@@ -8,8 +8,8 @@ import pytest
 
 from cudapin.core.lock import LockVerdict, Source
 from cudapin.core.verdict import render_problems
-from cudapin.locks.pdm_fresh import judge_pdm
-from cudapin.locks.pdm_hash import content_hash
+from cudapin.locks.pdm.fresh import judge_pdm
+from cudapin.locks.pdm.hash import content_hash
 from unit.locks.pdm_texts import LOCK, PROJECT, hashed, parse
 from unit.support import LINUX, MACOS, config_of, pyproject_of
 

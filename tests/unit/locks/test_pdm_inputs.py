@@ -8,9 +8,9 @@ import pytest
 
 from cudapin.core.lock import Request
 from cudapin.errors import LockError
-from cudapin.locks.pdm_hash import content_hash
-from cudapin.locks.pdm_requires import group_requirements
-from cudapin.locks.pdm_target import fits_target
+from cudapin.locks.pdm.hash import content_hash
+from cudapin.locks.pdm.requires import group_requirements
+from cudapin.locks.pdm.target import fits_target
 from unit.locks.pdm_texts import LOCK, PROJECT, hashed, parse
 from unit.locks.test_pdm_fresh import INPUTS, judge, recorded, shown
 from unit.support import LINUX, MACOS, faults, pyproject_of

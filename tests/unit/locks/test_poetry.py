@@ -8,8 +8,8 @@ import pytest
 
 from cudapin.core.lock import Fork, LockedFile, Request, Selection, Source
 from cudapin.errors import CudapinError, LockError
-from cudapin.locks.poetry import PoetryLock, parse_poetry_lock
-from cudapin.locks.poetry_constraint import allows
+from cudapin.locks.poetry.constraint import allows
+from cudapin.locks.poetry.lock import PoetryLock, parse_poetry_lock
 from unit.support import LINUX, MACOS, A, B, C, faults, pyproject_of
 
 PYPROJECT = """\

@@ -11,9 +11,9 @@ from cudapin.core.config import Variant
 from cudapin.core.lock import LockVerdict, Source
 from cudapin.core.verdict import render_problems
 from cudapin.errors import LockError
-from cudapin.locks.poetry import parse_poetry_lock
-from cudapin.locks.poetry_fresh import judge_poetry
-from cudapin.locks.poetry_hash import content_hash
+from cudapin.locks.poetry.fresh import judge_poetry
+from cudapin.locks.poetry.hash import content_hash
+from cudapin.locks.poetry.lock import parse_poetry_lock
 from unit.support import LINUX, MACOS, pyproject_of
 
 STANDARD = """\

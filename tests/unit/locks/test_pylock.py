@@ -6,7 +6,7 @@ import pytest
 
 from cudapin.core.lock import Fork, Request, Selection, Source
 from cudapin.errors import LockError
-from cudapin.locks.pylock import Pylock, parse_pylock
+from cudapin.locks.pylock.lock import Pylock, parse_pylock
 from unit.support import LINUX, MACOS, A, B, faults
 
 HEAD = 'lock-version = "1.0"\ncreated-by = "me"\n'

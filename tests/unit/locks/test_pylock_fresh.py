@@ -9,9 +9,9 @@ import pytest
 from cudapin.core.config import Variant
 from cudapin.core.lock import LockVerdict, Source
 from cudapin.core.verdict import render_problems
-from cudapin.locks.pdm_hash import content_hash
-from cudapin.locks.pylock import parse_pylock
-from cudapin.locks.pylock_fresh import judge_pylock
+from cudapin.locks.pdm.hash import content_hash
+from cudapin.locks.pylock.fresh import judge_pylock
+from cudapin.locks.pylock.lock import parse_pylock
 from unit.support import LINUX, MACOS, A, pyproject_of
 
 if TYPE_CHECKING:

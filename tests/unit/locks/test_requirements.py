@@ -9,7 +9,7 @@ import pytest
 
 from cudapin.core.lock import Fork, LockedFile, LockedPackage, Request, Source
 from cudapin.errors import LockError
-from cudapin.locks.requirements import Entry, RequirementsLock, parse_requirements, read_logical_lines
+from cudapin.locks.requirements.lock import Entry, RequirementsLock, parse_requirements, read_logical_lines
 from unit.support import LINUX, MACOS, A, B, faults
 
 UV_SPLIT = f"""\

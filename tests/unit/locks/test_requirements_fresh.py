@@ -10,10 +10,10 @@ import pytest
 from cudapin.core.config import Variant
 from cudapin.core.lock import LockVerdict, Source
 from cudapin.core.verdict import render_problems
-from cudapin.locks.requirements import parse_requirements
-from cudapin.locks.requirements_command import Inputs, input_paths, read_command
-from cudapin.locks.requirements_fresh import judge_requirements
-from cudapin.locks.requirements_pins import is_strong_hash
+from cudapin.locks.requirements.command import Inputs, input_paths, read_command
+from cudapin.locks.requirements.fresh import judge_requirements
+from cudapin.locks.requirements.lock import parse_requirements
+from cudapin.locks.requirements.pins import is_strong_hash
 from unit.support import LINUX, A, pyproject_of
 
 if TYPE_CHECKING:

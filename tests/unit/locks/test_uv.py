@@ -11,9 +11,9 @@ import tomli
 from cudapin.core.lock import Fork, LockedFile, Request, Source
 from cudapin.core.verdict import render_problems
 from cudapin.errors import LockError
-from cudapin.locks import uv_text
-from cudapin.locks.uv import UvLock, parse_uv_lock
-from cudapin.locks.uv_model import UvEdge, UvSource
+from cudapin.locks.uv import text as uv_text
+from cudapin.locks.uv.lock import UvLock, parse_uv_lock
+from cudapin.locks.uv.model import UvEdge, UvSource
 from unit.locks.uv_texts import HASH, LOCK
 
 LINUX = {"sys_platform": "linux", "python_version": "3.12", "python_full_version": "3.12.1"}
@@ -140,7 +140,7 @@ def content(result: UvLock | str) -> object:
 
 def uv_text_file(table: dict[str, str]) -> LockedFile:
     """Read a wheel as the package reader does."""
-    from cudapin.locks.uv_package import read_file
+    from cudapin.locks.uv.package import read_file
 
     return read_file(table)
 

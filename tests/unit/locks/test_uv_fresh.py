@@ -7,8 +7,8 @@ import tomli
 
 from cudapin.core.lock import LockVerdict, Pyproject, Source, UvInputs
 from cudapin.core.verdict import render_problems
-from cudapin.locks.uv import parse_uv_lock
-from cudapin.locks.uv_fresh import judge_uv, path_dependencies
+from cudapin.locks.uv.fresh import judge_uv, path_dependencies
+from cudapin.locks.uv.lock import parse_uv_lock
 from unit.locks.uv_texts import LOCK, PYPROJECT
 
 

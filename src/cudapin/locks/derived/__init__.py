@@ -1,0 +1,1 @@
+"""Files exported from a lock file: judged against that one."""

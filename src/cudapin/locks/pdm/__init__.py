@@ -1,0 +1,1 @@
+"""`pdm.lock`, the lock file of PDM."""

@@ -1,0 +1,1 @@
+"""`poetry.lock`, the lock file of Poetry."""

@@ -1,0 +1,1 @@
+"""`pylock.toml`, the standard lock file (PEP 751)."""

@@ -1,0 +1,1 @@
+"""Hashed requirements, as `pip-compile` and `uv pip compile` write them."""

@@ -1,0 +1,1 @@
+"""`uv.lock`, the universal lock file of uv."""
