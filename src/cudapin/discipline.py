@@ -88,7 +88,7 @@ def judge_variants(gate: Gate, names: Iterable[str]) -> tuple[Problem, ...]:
             continue
         chosen = Chosen(variant=variant, selection=selection, bound=gate.bound(variant, selection))
         everyone.append(chosen)
-        if gate.lock(path).format == "requirements":
+        if gate.lock(path).format == "requirements" or len(gate.lock_users()[path]) == 1:
             continue  # the whole file is the variant's
         plain = _selected(gate, replace(variant, name="-", extra=(), group=()), path)
         if plain is not None:

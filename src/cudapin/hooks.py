@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from hatchling.plugin import hookimpl
 
 if TYPE_CHECKING:
+    from cudapin.plugin.build_environment import CudapinBuildEnvironment
     from cudapin.plugin.build_hook import CudapinBuildHook
+    from cudapin.plugin.collector import CudapinCollector
+    from cudapin.plugin.environment import CudapinEnvironment
     from cudapin.plugin.metadata_hook import CudapinMetadataHook
 
 
@@ -25,3 +28,20 @@ def hatch_register_metadata_hook() -> type[CudapinMetadataHook]:
     from cudapin.plugin.metadata_hook import CudapinMetadataHook
 
     return CudapinMetadataHook
+
+
+@hookimpl
+def hatch_register_environment() -> list[type[CudapinEnvironment | CudapinBuildEnvironment]]:
+    """Register the environment types `cudapin` and `cudapin-build`."""
+    from cudapin.plugin.build_environment import CudapinBuildEnvironment
+    from cudapin.plugin.environment import CudapinEnvironment
+
+    return [CudapinEnvironment, CudapinBuildEnvironment]
+
+
+@hookimpl
+def hatch_register_environment_collector() -> type[CudapinCollector]:
+    """Register the environment collector `cudapin`."""
+    from cudapin.plugin.collector import CudapinCollector
+
+    return CudapinCollector

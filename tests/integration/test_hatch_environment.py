@@ -39,11 +39,20 @@ def _headers(outcome: Outcome, workbench: Workbench, place: Place) -> tuple[str,
     return version, None if number == "None" else f"{int(number) // 1000}.{int(number) % 1000 // 10}"
 
 
+def _without_collector(project: Path) -> Path:
+    """Leave hatch its one build environment for all variants."""
+    pyproject = project / "pyproject.toml"
+    text, found, _ = pyproject.read_text(encoding="utf-8").partition("\n[tool.hatch.env]\n")
+    assert found
+    pyproject.write_text(text, encoding="utf-8")
+    return project
+
+
 def test_no_variant_is_compiled_against_the_headers_of_another(
     workbench: Workbench, place: Place, tmp_path: Path
 ) -> None:
     """cu118, cu126, cu118, cpu in one environment: each wheel is right or refused, and right after the mend."""
-    project = copy_example("cudart-probe", tmp_path / "project")
+    project = _without_collector(copy_example("cudart-probe", tmp_path / "project"))
     refusals = {}
     for step, variant in enumerate(("cu118", "cu126", "cu118", "cpu")):
         out = tmp_path / f"out-{step}"
@@ -65,6 +74,16 @@ def test_no_variant_is_compiled_against_the_headers_of_another(
         assert _headers(done, workbench, place) == (f"1.0.0{label}", cuda)
     assert 0 not in refusals
     assert 1 in refusals  # otherwise hatch makes a fresh environment by itself, and the check has lost its reason
+    assert place.left_over == []
+
+
+def test_with_the_collector_each_variant_has_its_own_build_environment(
+    workbench: Workbench, place: Place, tmp_path: Path
+) -> None:
+    project = copy_example("cudart-probe", tmp_path / "project")
+    for step, (variant, cuda) in enumerate((("cu118", "11.8"), ("cu126", "12.6"), ("cu118", "11.8"))):
+        done = workbench.build("hatch", place, project, tmp_path / f"out-{step}", variant)
+        assert _headers(done, workbench, place) == (f"1.0.0+{variant}", cuda)
     assert place.left_over == []
 
 

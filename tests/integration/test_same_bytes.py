@@ -172,6 +172,9 @@ def _check_record(wheel: Wheel, variant: str, expected: Expected, wheelhouse: Pa
     assert "/" not in compiler
     lock_sha256 = digests(copy_example("cudart-probe", wheel.path.parent / "locked"))[f"locks/{variant}.txt"]
     locked = dict(item.split("==") for item in expected.locked)
+    (module,) = (name for name in wheel.members if name.endswith(".so"))
+    linked = [name for name in record["binaries"][0]["needed"] if name.startswith("libcudart")]
+    assert linked == ([expected.library] if expected.library else [])
     assert record == {
         "schema": 1,
         "cudapin": record["cudapin"],
@@ -193,7 +196,7 @@ def _check_record(wheel: Wheel, variant: str, expected: Expected, wheelhouse: Pa
             "nvcc": None,
             "requires": {name: {"version": version, "hashed": False} for name, version in locked.items()},
         },
-        "binaries": None,
+        "binaries": [{"path": module, "needed": record["binaries"][0]["needed"], "arch": []}],
         "settings": {},
         "waived": [],
     }

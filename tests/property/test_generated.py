@@ -18,8 +18,8 @@ from cudapin.core.lock import Fork, LockedPackage, Pyproject, Request, Selection
 from cudapin.core.seal import Seal, SealedFile, parse_seal, render_seal
 from cudapin.core.stamp import Metadata, stamp_metadata
 from cudapin.errors import ConfigError, LockError
-from cudapin.locks.requirements import parse_requirements
-from cudapin.locks.requirements_fresh import judge_requirements
+from cudapin.locks.requirements.fresh import judge_requirements
+from cudapin.locks.requirements.lock import parse_requirements
 from unit.support import LINUX, A, config_of, pyproject_of
 
 pytestmark = pytest.mark.property

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 
-from cudapin.cli.main import main
+from cudapin.cli.main import _parser, main
 from cudapin.core.config import parse_config
 from cudapin.core.lock import Source
 from cudapin.errors import Code, ConfigError
@@ -43,7 +44,7 @@ def test_every_key_is_in_the_tables() -> None:
     assert known - {"variants"} == set(rows("`[tool.cudapin]`"))
 
 
-_TOLD = {"CUDAPIN_GUARD", "CUDAPIN_CUDA_VERSION", "CUDAPIN_CELL", "CUDAPIN_LOCK_VERDICT"}  # not read from the user
+_TOLD = {"CUDAPIN_CUDA_VERSION", "CUDAPIN_CELL", "CUDAPIN_LOCK_VERDICT"}  # not read from the user
 
 
 def test_every_environment_variable_is_in_the_table() -> None:
@@ -58,10 +59,17 @@ def test_ci_runs_the_second_command() -> None:
     assert shlex.split(command)
 
 
+def _known(parser: argparse.ArgumentParser, *path: str) -> list[str]:
+    """Return the commands that a parser knows, with those below them."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    below = [name for group in groups for word, inner in group.choices.items() for name in _known(inner, *path, word)]
+    return below if groups else [" ".join(path)]
+
+
 def test_every_command_exists() -> None:
     section = README.split("\n## Command line\n", 1)[1].split("\n```", 1)[0]
-    commands = re.findall(r"^\| `cudapin ([a-z ]+?)(?: \[|`)", section, re.MULTILINE)
-    assert commands == ["check", "lock check", "lock show"]
+    commands = re.findall(r"^\| `cudapin ([a-z]+(?: [a-z]+)?)", section, re.MULTILINE)
+    assert sorted(commands) == sorted(_known(_parser()))
     for command in commands:
         with pytest.raises(SystemExit, match=r"^0$"):
             main([*command.split(), "--help"])

@@ -52,6 +52,12 @@ def test_driver_answers_or_is_absent(cuda: tuple[int, int]) -> None:
     assert driver == 0 or as_pair(driver)[0] >= cuda[0]
 
 
+@pytest.mark.gpu
+def test_driver_serves_the_runtime(cuda: tuple[int, int]) -> None:
+    assert as_pair(cudart_probe.runtime_version()) == cuda
+    assert as_pair(cudart_probe.driver_version())[0] >= cuda[0]
+
+
 @pytest.mark.skipif(declared_cuda() is not None, reason="the installed wheel is of a CUDA variant")
 def test_cpu_variant_knows_no_cuda() -> None:
     assert cudart_probe.headers_version() is None

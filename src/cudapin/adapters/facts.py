@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomli
 
+from cudapin.adapters.files import read_bytes
 from cudapin.core.facts import Facts, parse_facts
 from cudapin.errors import Code, ConfigError, Problem
 
@@ -44,7 +45,7 @@ def facts_digest(environ: Mapping[str, str]) -> str | None:
 
 def _read(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_bytes(Path(path))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(_problem(f"wanted a readable file, found `{path}`: {reason}")) from error

@@ -40,14 +40,20 @@ def still_hold(questions: Mapping[str, str]) -> bool:
 
 def is_file(path: Path) -> bool:
     """Tell whether a path is a file."""
-    found = path.is_file()
+    try:
+        found = path.is_file()
+    except OSError:  # a name that is too long
+        found = False
     _note("is-file", path, str(found))
     return found
 
 
 def exists(path: Path) -> bool:
     """Tell whether there is anything at a path."""
-    found = path.exists()
+    try:
+        found = path.exists()
+    except OSError:
+        found = False
     _note("exists", path, str(found))
     return found
 

@@ -1,4 +1,4 @@
-"""This machine's driver and GPUs: from the variables that stand in for them, NVML, or the driver's files."""
+"""This machine's driver and GPUs: from what stands in for them, NVML, the driver's files, or `nvidia-smi`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cudapin.adapters.nvml import Reading, read_nvml
-from cudapin.core.machine import Gpu, Machine
+from cudapin.core.machine import Gpu, Machine, Sources
 from cudapin.errors import Code, ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -28,37 +28,75 @@ _PROC_FORM = re.compile(r"^NVRM version:.*?\s(\d{3}\.\d{1,3}(?:\.\d{1,3})?)(?=\s
 
 
 def read_machine(
-    environ: Mapping[str, str], root: Path = Path("/"), ask_nvml: Callable[[], Reading] = read_nvml
+    environ: Mapping[str, str],
+    root: Path = Path("/"),
+    ask_nvml: Callable[[], Reading] = read_nvml,
+    ask_smi: Callable[[Mapping[str, str], Path], Reading] | None = None,
 ) -> Machine:
     """Return what could be read of the machine; what could not is in its `gaps`.
 
     `CUDAPIN_DRIVER_VERSION` and `CUDAPIN_GPU_ARCH` stand in for driver and GPUs, empty for none; NVML is asked for
-    what they leave open, then the driver's files under `root`. Raises ConfigError (CP108) for a value that is
-    neither, both variables in one error.
+    what they leave open, then the driver's files under `root`, then `nvidia-smi`. Raises ConfigError (CP108) for a
+    value that is neither, both variables in one error.
     """
     problems = [*_driver_problems(environ.get(_DRIVER)), *_arch_problems(environ.get(_GPU_ARCH))]
     if problems:
         raise ConfigError(*problems)
     given = tuple(name for name in (_DRIVER, _GPU_ARCH) if name in environ)
     is_all_given = _DRIVER in environ and _GPU_ARCH in environ
-    found = Machine(driver=None, gpus=()) if is_all_given else _read(root, ask_nvml())
+    found = Machine(driver=None, gpus=()) if is_all_given else _read(environ, root, ask_nvml(), ask_smi or _ask_smi)
     return Machine(
         driver=(environ[_DRIVER].strip() or None) if _DRIVER in environ else found.driver,
         gpus=_stand_ins(environ[_GPU_ARCH]) if _GPU_ARCH in environ else found.gpus,
         gaps=found.gaps,
         sources=given + found.sources,
         cuda=None if _DRIVER in environ else found.cuda,
+        read_from=Sources(
+            driver=_DRIVER if _DRIVER in environ else found.read_from.driver,
+            cuda=None if _DRIVER in environ else found.read_from.cuda,
+            gpus=_GPU_ARCH if _GPU_ARCH in environ else found.read_from.gpus,
+        ),
     )
 
 
-def _read(root: Path, reading: Reading) -> Machine:
+def _ask_smi(environ: Mapping[str, str], root: Path) -> Reading:
+    from cudapin.adapters.smi import read_smi
+
+    return read_smi(environ, root)
+
+
+def _read(
+    environ: Mapping[str, str],
+    root: Path,
+    reading: Reading,
+    ask_smi: Callable[[Mapping[str, str], Path], Reading],
+) -> Machine:
     gaps = list(reading.gaps)
-    sources = ["NVML"] if reading.driver or reading.gpus else []
+    nvml = "NVML" if reading.driver or reading.gpus else None
     driver = reading.driver if reading.driver and _DRIVER_FORM.fullmatch(reading.driver) else None
+    source = nvml if driver else None
     if driver is None:
         driver, source = _driver_of_files(root, gaps)
-        sources += [source] if source else []
-    return Machine(driver=driver, gpus=reading.gpus, gaps=tuple(gaps), sources=tuple(sources), cuda=reading.cuda)
+    is_driver_open = driver is None and _DRIVER not in environ
+    are_gpus_open = reading.driver is None and not reading.gpus and _GPU_ARCH not in environ
+    smi = ask_smi(environ, root) if is_driver_open or are_gpus_open else Reading()
+    gaps += smi.gaps
+    if driver is None and smi.driver is not None and _DRIVER_FORM.fullmatch(smi.driver):
+        driver, source = smi.driver, "nvidia-smi"
+    read_from = Sources(
+        driver=source,
+        cuda="NVML" if reading.cuda else "nvidia-smi" if smi.cuda else None,
+        gpus="NVML" if reading.gpus else "nvidia-smi" if smi.gpus else None,
+    )
+    told = (nvml, read_from.driver, read_from.cuda, read_from.gpus)
+    return Machine(
+        driver=driver,
+        gpus=reading.gpus or smi.gpus,
+        gaps=tuple(gaps),
+        sources=tuple(dict.fromkeys(source for source in told if source)),
+        cuda=reading.cuda or smi.cuda,
+        read_from=read_from,
+    )
 
 
 def _driver_of_files(root: Path, gaps: list[str]) -> tuple[str | None, str | None]:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from cudapin.core.cuda import CudaVersion
-from cudapin.core.machine import Gpu
+from cudapin.core.machine import MISMATCH, NO_LIBRARY, NOT_LOADED, Gpu, MigDevice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["Reading", "read_nvml"]
 
 _T = TypeVar("_T")
+_MOST_PARTS = 64
 
 _REASONS = {
-    "NVMLError_LibraryNotFound": "NVML: no NVIDIA driver library on this machine",
-    "NVMLError_DriverNotLoaded": "NVML: the NVIDIA kernel module is not loaded",
-    "NVMLError_LibRmVersionMismatch": "NVML: the driver library and the loaded kernel module differ; reboot after a "
-    "driver update",
+    "NVMLError_LibraryNotFound": NO_LIBRARY,
+    "NVMLError_DriverNotLoaded": NOT_LOADED,
+    "NVMLError_LibRmVersionMismatch": MISMATCH,
     "NVMLError_FunctionNotFound": "NVML: the driver is too old for what was asked",
     "NVMLError_NoPermission": "NVML: no permission to ask the driver",
 }
@@ -84,8 +84,27 @@ def _gpu(nvml: ModuleType, index: int, gaps: list[str]) -> Gpu:
     return Gpu(
         name=_ask(gaps, lambda: _text(nvml.nvmlDeviceGetName(handle))) or f"GPU {index}",
         arch=f"{major}.{minor}",
-        memory_mib=_ask(gaps, lambda: int(nvml.nvmlDeviceGetMemoryInfo(handle).total) // 2**20),
+        memory_mib=_ask(gaps, lambda: _memory(nvml, handle)),
+        mig=_ask([], lambda: _mig(nvml, handle)),  # most GPUs have no such mode, old drivers no such question
     )
+
+
+def _memory(nvml: ModuleType, handle: object) -> int:
+    return int(nvml.nvmlDeviceGetMemoryInfo(handle).total) // 2**20
+
+
+def _mig(nvml: ModuleType, handle: object) -> tuple[MigDevice, ...] | None:
+    """Return the parts of a GPU in MIG mode; the places for parts that do not exist are no gap."""
+    current, _ = nvml.nvmlDeviceGetMigMode(handle)
+    if not current:
+        return None
+    parts = []
+    for index in range(min(int(nvml.nvmlDeviceGetMaxMigDeviceCount(handle)), _MOST_PARTS)):
+        part = _ask([], partial(nvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, index))
+        if part is not None:
+            name = _ask([], partial(lambda part: _text(nvml.nvmlDeviceGetName(part)), part))
+            parts.append(MigDevice(name=name or f"MIG {index}", memory_mib=_ask([], partial(_memory, nvml, part))))
+    return tuple(parts)
 
 
 def _ask(gaps: list[str], question: Callable[[], _T]) -> _T | None:

@@ -98,8 +98,8 @@ def digest(path: Path) -> str:
 
 def find_root(start: Path) -> Path:
     """Return the nearest directory, from `start` upwards, that holds a `pyproject.toml`; ConfigError if none does."""
-    start = start.resolve()
     try:
+        start = start.resolve()
         return _find_root(start)
     except OSError as error:
         raise ConfigError(

@@ -10,8 +10,9 @@ from cudapin.core.verdict import exit_code
 from cudapin.errors import Code, ConfigError, LockError, Problem, Refusal, Where, sort_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from cudapin.core.compiled import Binary
     from cudapin.core.config import Variant, Waiver
     from cudapin.core.judge_env import BuildRequirement
     from cudapin.core.lock import LockVerdict
@@ -78,14 +79,20 @@ def _private_host_problems(gate: Gate, path: str) -> Iterable[Problem]:
         )
 
 
-def judge_wheel(gate: Gate, choice: Choice | None, *, compiled: bool) -> Judgement:
-    """Judge the lock, what the variant selects from it, and the environment that the wheel is built in."""
+def judge_wheel(gate: Gate, choice: Choice | None, *, compiled: bool, binaries: Sequence[Binary] = ()) -> Judgement:
+    """Judge the lock, what the variant selects from it, the environment of the build, and the files it compiled."""
     variant = choice.variant if choice else None
     path = gate.lock_path(variant)
+    problems: list[Problem] = []
+    if variant is not None and binaries:
+        from cudapin.builds.compiled import judge_compiled
+
+        problems += judge_compiled(gate, variant, binaries)
     if path is None:
-        return _divide(gate, _toolchain_problems(gate, variant) if variant and compiled else (), {}, variant)
+        problems += _toolchain_problems(gate, variant) if variant and compiled else ()
+        return _divide(gate, problems, {}, variant)
     verdict = gate.judge_lock(path)
-    problems = list(verdict.problems)
+    problems += verdict.problems
     if variant is not None and is_readable(verdict):
         from cudapin.discipline import judge_variant
 

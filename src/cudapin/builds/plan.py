@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cudapin import __version__
+from cudapin.builds.guard import plan_guard
 from cudapin.builds.judgement import is_readable, locked_build_requirements
 from cudapin.core.locate import find_line
 from cudapin.core.stamp import default_platforms, stamp_metadata
@@ -31,21 +32,28 @@ _SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WheelPlan:
-    """How a wheel is stamped: its metadata, its platform tags (None: as the build made them), its record."""
+    """How a wheel is stamped: its metadata, its platform tags (None: as the build made them), its record.
+
+    `guard` is the text of the runtime guard, None where the project wants none.
+    """
 
     metadata: Metadata
     platforms: tuple[str, ...] | None
     record: Mapping[str, Any]
+    guard: str | None = None
 
 
 def plan_wheel(
     gate: Gate, choice: Choice, metadata: Metadata, judgement: Judgement, *, compiled: bool, hatchling: str
 ) -> WheelPlan:
     """Return the stamp of a wheel that was judged and not refused."""
+    record = _record(gate, choice.variant, judgement, compiled=compiled, hatchling=hatchling)
+    stamped = plan_metadata(gate, choice.variant, metadata)
     return WheelPlan(
-        metadata=plan_metadata(gate, choice.variant, metadata),
+        metadata=stamped,
         platforms=_platforms(gate, choice.variant, compiled=compiled),
-        record=_record(gate, choice.variant, judgement, compiled=compiled, hatchling=hatchling),
+        record=record,
+        guard=plan_guard(gate, choice.variant, stamped, record["locked"]) if gate.config.guard else None,
     )
 
 

@@ -7,13 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cudapin.adapters.workspace import find_members
-from cudapin.cli.check_project import check_project
-from cudapin.cli.check_project import no_gate as _no_gate
-from cudapin.cli.check_project import waiver_notes as _waiver_notes
-from cudapin.core.config import Variant
+from cudapin.cli.check_project import check_project, no_gate, waiver_notes
+from cudapin.cli.request import choose, require_project, retarget
 from cudapin.core.fields import name_list, nearest
 from cudapin.core.index import strip_credentials
-from cudapin.core.target import PLATFORMS, other_target
 from cudapin.errors import Code, ConfigError, CudapinError, Problem, sort_problems
 from cudapin.gate import Gate, open_gate
 
@@ -63,7 +60,7 @@ def check(
         except CudapinError as error:
             problems += [_moved(problem, prefix) for problem in error.problems]
     for _, gate in gates:
-        _retarget(gate, python, platform)
+        retarget(gate, python, platform)
     wanted = None if names is None else _declared(names, [gate for _, gate in gates], is_whole=not problems)
     for prefix, gate in gates:
         try:
@@ -103,7 +100,7 @@ def lock_check(root: Path, environ: Mapping[str, str], file: str | None) -> Outc
     gate = open_gate(root, environ)
     if not gate.config.has_lock_gate and file is None:
         return Outcome(
-            problems=(_no_gate(gate),), text="unknown: no lock gate", data={"lock": None, "verdict": "unknown"}
+            problems=(no_gate(gate),), text="unknown: no lock gate", data={"lock": None, "verdict": "unknown"}
         )
     paths = [_path_in_project(gate, file)] if file else list(gate.lock_users())
     verdicts = {path: gate.judge_lock(path) for path in paths}
@@ -118,7 +115,7 @@ def lock_check(root: Path, environ: Mapping[str, str], file: str | None) -> Outc
     if len(locks) > 1:
         data["locks"] = locks
     text = "\n".join(f"{path}: {verdict.freshness}" for path, verdict in verdicts.items())
-    return Outcome(problems=sort_problems(waived.standing), text=text, data=data, notes=_waiver_notes(waived.accepted))
+    return Outcome(problems=sort_problems(waived.standing), text=text, data=data, notes=waiver_notes(waived.accepted))
 
 
 def lock_show(
@@ -133,35 +130,12 @@ def lock_show(
 ) -> Outcome:
     """Show what the lock selects for a variant, or for extras and groups, in one environment."""
     gate = open_gate(root, environ)
-    if not gate.project.metadata:
-        raise ConfigError(
-            _wrong(
-                "there is no project here", "`pyproject.toml` has no `[project]`", "name a member with `--project DIR`"
-            )
-        )
-    _retarget(gate, python, platform)
-    if variant is not None and (extras or groups):
-        raise ConfigError(
-            _wrong("`--variant` and `--extra`/`--group` exclude each other", "both were given", "leave one out")
-        )
-    if extras or groups:
-        if "{variant}" in (gate.config.lock or ""):
-            raise ConfigError(
-                _wrong("each variant has a lock file of its own", f"`lock = {gate.config.lock!r}`", "use `--variant`")
-            )
-        chosen = gate.complete(Variant(name="-", extra=_normalised(extras), group=_normalised(groups)))
-    else:
-        choice = gate.choose(variant, "`--variant`")
-        if choice is None and variant is not None:
-            raise ConfigError(
-                _wrong(
-                    f"there is no variant `{variant}`", "the project declares no variants", "use `--extra` or `--group`"
-                )
-            )
-        chosen = choice.variant if choice else Variant(name="-", extra=(), group=())
+    require_project(gate)
+    retarget(gate, python, platform)
+    chosen, _ = choose(gate, variant, extras, groups)
     selection = gate.select_all(chosen)
     if selection is None:
-        return Outcome(problems=(_no_gate(gate),), data={"packages": []})
+        return Outcome(problems=(no_gate(gate),), data={"packages": []})
     return Outcome(problems=(), text=_table(selection), data={"packages": _packages(selection)})
 
 
@@ -197,29 +171,6 @@ def _lock_object(gate: Gate, path: str, verdict: LockVerdict) -> dict[str, Any]:
 
 def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in mapping.items() if name != key}
-
-
-def _retarget(gate: Gate, python: str | None, platform: str | None) -> None:
-    """Put the Python and platform that the command line names in the place of the running ones."""
-    try:
-        gate.target = other_target(gate.target, python, None)
-    except ValueError as error:
-        raise ConfigError(_wrong("`--python` is no Python version", str(error), "use `--python 3.12`")) from error
-    try:
-        gate.target = other_target(gate.target, None, platform)
-    except ValueError as error:
-        what = "`--platform` is no platform tag"
-        raise ConfigError(_wrong(what, str(error), nearest(platform or "", PLATFORMS))) from error
-
-
-def _normalised(names: Sequence[str]) -> tuple[str, ...]:
-    from packaging.utils import canonicalize_name
-
-    return tuple(canonicalize_name(name) for name in names)
-
-
-def _wrong(what: str, why: str, fix: str) -> Problem:
-    return Problem(code=Code.CP112, what=what, why=why, fix=fix)
 
 
 def _packages(selection: Selection) -> list[dict[str, Any]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from cudapin.cli.commands import Outcome, _retarget, _wrong
+from cudapin.cli.commands import Outcome
 from cudapin.cli.diff_side import read_side
 from cudapin.cli.diff_text import difference_object, render_rows
+from cudapin.cli.request import retarget, wrong
 from cudapin.core.config import Variant
 from cudapin.core.lock_diff import Difference, diff_selections
 from cudapin.core.names import normalise
@@ -43,8 +44,8 @@ def lock_diff(
     gate = open_gate(root, environ)
     if not gate.project.metadata:
         what, why = "there is no project here", "`pyproject.toml` has no `[project]`"
-        raise ConfigError(_wrong(what, why, "name a member with `--project DIR`"))
-    _retarget(gate, python, platform)
+        raise ConfigError(wrong(what, why, "name a member with `--project DIR`"))
+    retarget(gate, python, platform)
     before, after = read_side(gate, environ, old), read_side(gate, environ, new)
     asked = _asked(gate, before, after)
     here = [item for item in asked if is_declared_for(item.variant, gate.environment)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cudapin.adapters.git import read_revised, split_revision
 from cudapin.adapters.lockfile import parse_lock
-from cudapin.cli.commands import _wrong
+from cudapin.cli.request import wrong
 from cudapin.core.lock import Request, Source
 from cudapin.core.names import normalise
 from cudapin.errors import ConfigError, LockError
@@ -112,7 +112,7 @@ def read_side(gate: Gate, environ: Mapping[str, str], text: str) -> Side:
     if revision is None:
         why = "it is a directory" if _is_directory(text) else "found no such file"
         what = f"`{text}` is no lock file"
-        raise ConfigError(_wrong(what, why, "name a file, or a revision and a path as in `HEAD:uv.lock`"))
+        raise ConfigError(wrong(what, why, "name a file, or a revision and a path as in `HEAD:uv.lock`"))
     found = read_revised(*revision, Path.cwd(), environ)
     return Side(
         gate=gate,

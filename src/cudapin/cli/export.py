@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cudapin.cli.check_project import waiver_notes
-from cudapin.cli.commands import Outcome, _normalised, _retarget, _wrong
-from cudapin.core.config import Variant
+from cudapin.cli.commands import Outcome
+from cudapin.cli.request import choose, require_project, retarget, wrong
 from cudapin.core.export import Recipe, judge_export
+from cudapin.core.export_excludes import render_excludes
 from cudapin.core.export_pylock import render_pylock
 from cudapin.core.export_requirements import render_requirements
 from cudapin.core.target import other_target
@@ -21,6 +22,7 @@ from cudapin.gate import Gate, open_gate
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cudapin.core.config import Variant
     from cudapin.core.export import ExportFormat
 
 __all__ = ["export"]
@@ -44,11 +46,11 @@ def export(
     for a wrong request and an output that cannot be written, LockError for a lock that cannot be read.
     """
     gate = open_gate(root, environ)
-    if not gate.project.metadata:
-        why = "`pyproject.toml` has no `[project]`"
-        raise ConfigError(_wrong("there is no project here", why, "name a member with `--project DIR`"))
+    require_project(gate)
     python, platform = _retarget_exactly(gate, python, platform)
-    chosen, name = _choose(gate, variant, extras, groups)
+    chosen, name = choose(gate, variant, extras, groups)
+    if to == "auditwheel-excludes":
+        return _excludes(gate, chosen, name, output)
     path = gate.lock_path(chosen)
     selection = None
     if path is not None:
@@ -58,7 +60,7 @@ def export(
             return Outcome(problems=sort_problems(verdict.standing), data={"export": None})
         selection = gate.select_all(chosen)
     if path is None or selection is None:
-        raise ConfigError(_wrong("there is no lock file to export from", "`lock = false`", "name a lock file"))
+        raise ConfigError(wrong("there is no lock file to export from", "`lock = false`", "name a lock file"))
     recipe = Recipe(
         format=to,
         lock=path,
@@ -69,6 +71,7 @@ def export(
         python=python,
         platform=platform,
         requires_python=_requires_python(gate),
+        index_options=tuple(f"{option} {url}".strip() for option, url in getattr(gate.lock(path), "indexes", ())),
     )
     found = gate.waive(judge_export(selection, recipe, gate.target), name)
     problems = sort_problems([*verdict.standing, *found.standing])
@@ -87,25 +90,26 @@ def export(
     )
 
 
-def _choose(
-    gate: Gate, variant: str | None, extras: Sequence[str], groups: Sequence[str]
-) -> tuple[Variant, str | None]:
-    """Return what is to be selected, and the name of the variant where it is one."""
-    if variant is not None and (extras or groups):
-        what = "`--variant` and `--extra`/`--group` exclude each other"
-        raise ConfigError(_wrong(what, "both were given", "leave one out"))
-    if extras or groups:
-        if "{variant}" in (gate.config.lock or ""):
-            why = f"`lock = {gate.config.lock!r}`"
-            raise ConfigError(_wrong("each variant has a lock file of its own", why, "use `--variant`"))
-        return gate.complete(Variant(name="-", extra=_normalised(extras), group=_normalised(groups))), None
-    choice = gate.choose(variant, "`--variant`")
-    if choice is not None:
-        return choice.variant, choice.variant.name
-    if variant is not None:
-        what, why = f"there is no variant `{variant}`", "the project declares no variants"
-        raise ConfigError(_wrong(what, why, "use `--extra` or `--group`"))
-    return Variant(name="-", extra=(), group=()), None
+def _excludes(gate: Gate, variant: Variant, name: str | None, output: str | None) -> Outcome:
+    """Give the options for auditwheel, which depend on the variant's CUDA alone."""
+    if name is None:
+        why = "`--to auditwheel-excludes` goes by the CUDA of a variant"
+        raise ConfigError(wrong("there is no variant to go by", why, "name one with `--variant`"))
+    text = render_excludes(variant, gate.facts) + "\n"
+    notes: tuple[str, ...] = ()
+    if output is not None:
+        notes = (f"{output}: {'written' if _write(Path(output), text) else 'unchanged'}",)
+    command = f"cudapin export --variant {name} --to auditwheel-excludes"
+    data = {
+        "format": "auditwheel-excludes",
+        "command": command,
+        "lock": None,
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "path": output,
+        "text": None if output is not None else text,
+    }
+    shown = "" if output is not None else text.rstrip("\n")
+    return Outcome(problems=(), text=shown, data={"export": data}, notes=notes)
 
 
 def _retarget_exactly(gate: Gate, python: str | None, platform: str | None) -> tuple[str | None, str | None]:
@@ -113,7 +117,7 @@ def _retarget_exactly(gate: Gate, python: str | None, platform: str | None) -> t
 
     What is not named is taken from the running interpreter; None where no name means it, as for PyPy.
     """
-    _retarget(gate, python, platform)
+    retarget(gate, python, platform)
     environment = gate.target.environment
     names = [python, platform]
     if python is None and environment["implementation_name"] == "cpython":
@@ -147,10 +151,10 @@ def _check_output(gate: Gate, lock: str, to: ExportFormat, output: str | None) -
     file = Path(output)
     if to == "pylock" and not is_valid_pylock_path(file):
         why = f"wanted `pylock.toml` or `pylock.NAME.toml`, found `{file.name}`"
-        raise ConfigError(_wrong("installers would not take the output for a lock file", why, "use `-o pylock.toml`"))
+        raise ConfigError(wrong("installers would not take the output for a lock file", why, "use `-o pylock.toml`"))
     if file.resolve() == gate.project.locate(lock).resolve():
         why = f"`{output}` is the lock file that is exported"
-        raise ConfigError(_wrong("the output would overwrite its own source", why, "name another file"))
+        raise ConfigError(wrong("the output would overwrite its own source", why, "name another file"))
 
 
 def _write(file: Path, text: str) -> bool:
@@ -174,7 +178,7 @@ def _write(file: Path, text: str) -> bool:
     except OSError as error:
         what = f"`{file}` cannot be written"
         why = f"{error.strerror or type(error).__name__}"
-        raise ConfigError(_wrong(what, why, "name a file that can be written with `-o FILE`")) from error
+        raise ConfigError(wrong(what, why, "name a file that can be written with `-o FILE`")) from error
     return True
 
 

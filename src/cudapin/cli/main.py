@@ -104,12 +104,20 @@ def _parser() -> argparse.ArgumentParser:
     diff.add_argument("--python", metavar="X.Y", help="for this Python (default: the running one)")
     diff.add_argument("--platform", metavar="TAG", help="for this platform, such as linux_x86_64 or win_amd64")
     _add_export(commands, common)
+    doctor = commands.add_parser("doctor", parents=[common], help="what machine and environment are, and what fits")
+    doctor.add_argument("--variant", metavar="V", help="the variant that the environment should be")
+    doctor.add_argument("--python", metavar="EXE", help="the environment of this Python (default: the running one)")
+    audit = commands.add_parser("audit", parents=[common], help="are the compiled files of wheels of the right CUDA?")
+    audit.add_argument("wheels", nargs="+", metavar="WHEEL", help="a wheel, of this project or of anyone")
+    audit.add_argument("--variant", metavar="V", help="of this variant (default: what the wheel says of itself)")
     return parser
 
 
 def _add_export(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
     export = commands.add_parser("export", parents=[common], help="what the lock file selects, as an installable file")
-    export.add_argument("--to", required=True, choices=("requirements", "pylock"), help="the format of the file")
+    export.add_argument(
+        "--to", required=True, choices=("requirements", "pylock", "auditwheel-excludes"), help="the format of the file"
+    )
     export.add_argument("--variant", metavar="V", help="for this variant (default: the default one)")
     export.add_argument("--extra", action="append", default=[], metavar="E", help="for this extra (may be repeated)")
     export.add_argument("--group", action="append", default=[], metavar="G", help="for this group (may be repeated)")
@@ -165,6 +173,8 @@ def _run(options: argparse.Namespace) -> Outcome:
     from cudapin.adapters.project import find_root
     from cudapin.cli import commands
 
+    if options.command in ("audit", "doctor"):
+        return _run_anywhere(options)
     root = find_root(Path(getattr(options, "project", ".")))
     if options.command == "check":
         return commands.check(root, os.environ, options.variant, options.python, options.platform)
@@ -205,6 +215,19 @@ def _run(options: argparse.Namespace) -> Outcome:
         python=options.python,
         platform=options.platform,
     )
+
+
+def _run_anywhere(options: argparse.Namespace) -> Outcome:
+    """Run a command that needs no project."""
+    start = Path(getattr(options, "project", "."))
+    if options.command == "audit":
+        from cudapin.cli.audit import audit
+
+        return audit(start, os.environ, options.wheels, options.variant)
+    from cudapin.cli.doctor import doctor
+
+    is_named = "project" in options
+    return doctor(start, os.environ, variant=options.variant, python=options.python, is_named=is_named)
 
 
 def _name(options: argparse.Namespace) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cudapin.adapters.project import has_build_hook
+from cudapin.builds.guard import judge_stub
 from cudapin.core.locate import find_line
 from cudapin.errors import Code, Problem, Where
 
@@ -37,6 +38,7 @@ def judge_static(gate: Gate) -> Iterable[Problem]:
         )
     yield from _cache_key_problems(gate)
     yield from _hook_problems(gate)
+    yield from judge_stub(gate)
 
 
 def _hook_problems(gate: Gate) -> Iterable[Problem]:

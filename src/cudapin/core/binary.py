@@ -15,7 +15,7 @@ from cudapin.core.window import Part, Span, Unjudged, Unreadable, Window, subtra
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["BinaryFormat", "BinaryInfo", "read_binary"]
+__all__ = ["BinaryFormat", "BinaryInfo", "binary_format", "read_binary"]
 
 BinaryFormat = Literal["elf", "pe", "fatbin", "mach-o", "archive", "other"]
 
@@ -83,7 +83,7 @@ def read_binary(stream: BinaryIO) -> BinaryInfo:
     """
     window = Window(stream)
     start = window.read(0, min(8, window.size), "the file")
-    found = _format(start)
+    found = binary_format(start)
     try:
         if found == "elf":
             return _read_elf(window)
@@ -97,7 +97,8 @@ def read_binary(stream: BinaryIO) -> BinaryInfo:
     return BinaryInfo(format=found, codes={}, unjudged=(Unjudged(part="file", why=why),) if why else ())
 
 
-def _format(start: bytes) -> BinaryFormat:
+def binary_format(start: bytes) -> BinaryFormat:
+    """Return the format of a file that begins with these bytes, of which 8 are enough."""
     magics: dict[bytes, BinaryFormat] = {ELF_MAGIC: "elf", CONTAINER_MAGIC: "fatbin", _ARCHIVE: "archive"}
     magics |= dict.fromkeys(_MACH_O, "mach-o")
     for magic, found in magics.items():

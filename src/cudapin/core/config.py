@@ -11,10 +11,12 @@ from cudapin.core.fields import Fields, name_list
 from cudapin.core.names import normalise
 from cudapin.core.spelling import fill
 from cudapin.core.values import (
+    GUARD_FORM,
     as_archs,
     as_cudas,
     as_date,
     as_driver,
+    as_guard,
     as_marker,
     as_markers,
     as_platforms,
@@ -91,6 +93,7 @@ class Config:
     spell_default: bool = False
     extras: Literal["fold", "keep"] = "fold"
     cuda_bound: tuple[CudaBound, ...] = ()
+    guard: str | None = None
     allow: tuple[Waiver, ...] = ()
 
 
@@ -104,6 +107,7 @@ _TABLE_KEYS = (
     "pin",
     "build-requires",
     "cuda-bound",
+    "guard",
     "allow",
     "variants",
 )
@@ -144,6 +148,7 @@ def parse_config(table: object, source: Source) -> Config:
         spell_default=top.flag("spell-default"),
         extras=cast("Any", top.choice("extras", ("fold", "keep")) or "fold"),
         cuda_bound=_cuda_bound(top),
+        guard=top.get("guard", GUARD_FORM, as_guard, None),
         allow=tuple(_waiver(item) for item in top.children("allow")),
     )
     check_default(top, config)

@@ -104,6 +104,8 @@ def parse_elf(window: Window) -> Elf:
     dynamic = _attempt("libraries", lambda: _dynamic(window, layout, segments), _Dynamic(), unjudged)
     ignored: list[Unjudged] = []  # loaders read no section headers: without them all that is loaded is searched
     sections = _attempt("code", lambda: _sections(window, layout, header), None, ignored)
+    if sections is None and not segments:
+        unjudged += [Unjudged(part="code", why=one.why) for one in unjudged]  # nothing tells what is loaded
     loaded = [Span(start=one.offset, end=one.offset + one.size) for one in segments if one.kind == _PT_LOAD]
     unjudged += [
         Unjudged(part="code", why=f"the bytes from {one.start} to {one.end} end outside the file")

@@ -32,7 +32,7 @@ __all__ = [
     "usable_files",
 ]
 
-ExportFormat = Literal["requirements", "pylock"]
+ExportFormat = Literal["requirements", "pylock", "auditwheel-excludes"]
 
 SOURCE_NOTE = "# The lock file that it was made from: "
 _LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
@@ -58,6 +58,8 @@ class Recipe:
     python: str | None = None
     platform: str | None = None
     requires_python: str | None = None
+    index_options: tuple[str, ...] = ()
+    """What the lock file itself says of indexes, as options of pip; for packages whose index it does not record."""
 
     @property
     def command(self) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 
 from cudapin.core.export import Export, address_of, hashes_of, header_lines, installed, usable_files
 from cudapin.core.index import strip_credentials
+from cudapin.errors import Code, LockError, Problem, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,22 +30,35 @@ _BOUND = ("implementation_name", "platform_machine", "python_version", "sys_plat
 
 
 def render_pylock(selection: Selection, recipe: Recipe, target: Target) -> Export:
-    """Return the `pylock.toml` of a selection in which `judge_export` found no error."""
+    """Return the `pylock.toml` of a selection in which `judge_export` found no error.
+
+    Raises LockError (CP211) for an address from which no file name can be told.
+    """
     from packaging.markers import Marker
-    from packaging.pylock import Pylock
+    from packaging.pylock import Pylock, PylockValidationError
     from packaging.specifiers import SpecifierSet
     from packaging.version import Version
 
     environment = " and ".join(f"{name} == '{target.environment[name]}'" for name in _BOUND)
-    document = Pylock(
-        lock_version=Version("1.0"),
-        environments=[Marker(environment)],
-        requires_python=SpecifierSet(recipe.requires_python) if recipe.requires_python else None,
-        created_by="cudapin",
-        packages=[_package(package, target) for package in installed(selection)],
-        tool={"cudapin": _tool(recipe)},
-    )
-    document.validate()
+    try:
+        document = Pylock(
+            lock_version=Version("1.0"),
+            environments=[Marker(environment)],
+            requires_python=SpecifierSet(recipe.requires_python) if recipe.requires_python else None,
+            created_by="cudapin",
+            packages=[_package(package, target) for package in installed(selection)],
+            tool={"cudapin": _tool(recipe)},
+        )
+        document.validate()
+    except (PylockValidationError, ValueError) as error:
+        problem = Problem(
+            code=Code.CP211,
+            what=f"`{recipe.lock}` cannot be exported as a pylock",
+            where=Where(path=recipe.lock),
+            why=f"the file would not be valid: {error}",
+            fix="lock again, or use `--to requirements`",
+        )
+        raise LockError(problem) from error
     return Export(text="\n".join([*header_lines(recipe), *_document_lines(document.to_dict())]) + "\n")
 
 

@@ -19,7 +19,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from cudapin.core.export import Export, address_of, best_file, hashes_of, header_lines, installed, usable_files
-from cudapin.core.index import strip_credentials
+from cudapin.core.index import strip_all_credentials, strip_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,7 +42,7 @@ def render_requirements(selection: Selection, recipe: Recipe, target: Target) ->
         best = best_file(package, target)
         address = None if best is None else address_of(best)
         is_foreign = package.kind == "registry" and package.index not in (base, "")
-        if best is not None and address is not None and (is_foreign or package.kind == "url"):
+        if best is not None and address is not None and (package.index != base or package.kind == "url"):
             lines += _entry(f"{package.name} @ {address}", [best])
             continue
         if is_foreign:
@@ -50,7 +50,9 @@ def render_requirements(selection: Selection, recipe: Recipe, target: Target) ->
         elif package.index == "":
             notes.append(f"`{recipe.lock}` does not record the index of `{package.name}`")
         lines += _entry(f"{package.name}=={package.version}", usable_files(package, target))
-    head = [*header_lines(recipe), *_options(base, extra)]
+    unrecorded = any(package.kind == "registry" and package.index == "" for package in packages)
+    own = [strip_all_credentials(option) for option in recipe.index_options] if unrecorded else []
+    head = [*header_lines(recipe), *own, *_options(base, extra)]
     return Export(text="\n".join([*head, *lines, ""]), notes=tuple(notes))
 
 

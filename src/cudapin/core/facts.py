@@ -50,6 +50,12 @@ class Facts:
     families: Mapping[str, str]
     """Names of packages that must be of one CUDA with the package that heads their family."""
     classifier_tails: Mapping[str, str]
+    libraries: Mapping[str, Mapping[str, tuple[int, ...]]]
+    """The CUDA majors of a library, by its name and the version in that; see `cudapin.core.libraries`."""
+    package_libraries: Mapping[str, tuple[str, ...]]
+    """What NVIDIA's package of a library brings, by its name without `-cuNN`."""
+    ptx_majors: Mapping[str, int]
+    """The CUDA major that writes an ISA of PTX, by the first number of that ISA."""
 
     def minimum_driver(self, cuda: CudaVersion, platform: str) -> str | None:
         """Return the lowest driver that runs any program of this CUDA major (minor-version compatibility)."""
@@ -141,6 +147,9 @@ def parse_facts(table: Mapping[str, Any], newer: Mapping[str, Any] | None = None
         default_builds=_each("default-build", rows("default-build"), lambda _, row: _builds(row)),
         families=_each("family", rows("family"), lambda _, row: _text(row)),
         classifier_tails=_each("classifier", rows("classifier"), lambda _, row: _text(row)),
+        libraries=_each("library", rows("library"), lambda _, row: _versions(row)),
+        package_libraries=_each("package-library", rows("package-library"), lambda _, row: _names(row)),
+        ptx_majors=_each("ptx-isa", rows("ptx-isa"), lambda _, row: _number(row)),
     )
 
 
@@ -204,6 +213,24 @@ def _texts(row: object) -> dict[str, str]:
     if not isinstance(row, dict):
         raise TypeError
     return {key: _text(value) for key, value in row.items()}
+
+
+def _number(row: object) -> int:
+    if type(row) is not int:
+        raise TypeError
+    return row
+
+
+def _names(row: object) -> tuple[str, ...]:
+    if not isinstance(row, list):
+        raise TypeError
+    return tuple(_text(name) for name in row)
+
+
+def _versions(row: object) -> dict[str, tuple[int, ...]]:
+    if not isinstance(row, dict) or not all(isinstance(majors, list) for majors in row.values()):
+        raise TypeError
+    return {str(version): tuple(_number(major) for major in majors) for version, majors in row.items()}
 
 
 def _builds(row: object) -> dict[str, str]:

@@ -34,6 +34,7 @@ _ENTRY_VERSION = 0x0101
 _ARCHITECTURE_SPECIFIC, _FAMILY_SPECIFIC = 0x100000, 0x200000
 _ARCHITECTURES = range(10, 1000)
 
+_SCAN_STEP = 1 << 16
 _MOST_ENTRIES = 1_000_000
 _MOST_CODES = 10_000
 _MOST_FAULTS = 8
@@ -123,7 +124,7 @@ class FatbinReader:
         try:
             for span in spans:
                 reached = span.start
-                for offset, piece in self._window.chunks(span.start, span.end, overlap):
+                for offset, piece in self._window.chunks(span.start, span.end, overlap, _SCAN_STEP):
                     reached = self._scan_piece(offset, piece, reached, span)
                     found = found or text in piece
         except _Full:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -12,7 +12,23 @@ if TYPE_CHECKING:
     from cudapin.core.cuda import CudaVersion
     from cudapin.core.facts import Facts
 
-__all__ = ["Fit", "Gpu", "Machine", "driver_key", "fits"]
+__all__ = [
+    "MISMATCH",
+    "NOT_LOADED",
+    "NO_LIBRARY",
+    "Fit",
+    "Gpu",
+    "Machine",
+    "MigDevice",
+    "Sources",
+    "driver_key",
+    "fits",
+]
+
+NO_LIBRARY = "NVML: no NVIDIA driver library on this machine"
+NOT_LOADED = "NVML: the NVIDIA kernel module is not loaded"
+MISMATCH = "NVML: the driver library and the loaded kernel module differ; reboot after a driver update"
+"""Gaps that tell what is amiss, not only that something is."""
 
 _Code = Literal["binary", "ptx"]
 
@@ -20,12 +36,33 @@ _ARCH = re.compile(r"(?P<major>\d{1,3})\.(?P<minor>\d)(?P<suffix>[af]?)(?P<ptx>\
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MigDevice:
+    """One part of a divided GPU, with its memory in MiB where it could be read."""
+
+    name: str
+    memory_mib: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """One GPU: its product name, compute capability such as `9.0`, and memory in MiB where it could be read."""
+    """One GPU: its product name, compute capability such as `9.0`, and memory in MiB where it could be read.
+
+    `mig` holds the parts of a GPU in MIG mode; None where it is not in that mode, or has none.
+    """
 
     name: str
     arch: str
     memory_mib: int | None = None
+    mig: tuple[MigDevice, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What each part of a machine was read from; None where it was not."""
+
+    driver: str | None = None
+    cuda: str | None = None
+    gpus: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +70,7 @@ class Machine:
     """What could be read of this machine, or what stands in for it.
 
     `cuda` is the version that the driver itself reports; `gaps` has a reason for each thing that could not be read,
-    `sources` what the rest was read from.
+    `sources` what the rest was read from, and `read_from` which part came from which.
     """
 
     driver: str | None
@@ -41,6 +78,7 @@ class Machine:
     gaps: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     cuda: CudaVersion | None = None
+    read_from: Sources = field(default=Sources(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import keyword
 import re
 from typing import TYPE_CHECKING, cast
 
@@ -12,10 +13,12 @@ if TYPE_CHECKING:
     from cudapin.core.cuda import CudaVersion
 
 __all__ = [
+    "GUARD_FORM",
     "as_archs",
     "as_cudas",
     "as_date",
     "as_driver",
+    "as_guard",
     "as_marker",
     "as_markers",
     "as_platforms",
@@ -113,6 +116,22 @@ def as_platforms(value: object) -> tuple[str, ...] | None:
     if isinstance(items, list) and items and all(_PLATFORM.fullmatch(str(item)) for item in items):
         return tuple(str(item) for item in items)
     return None
+
+
+GUARD_FORM = "a relative path of a module inside the project, such as `src/pkg/_cudapin.py`"
+
+
+def as_guard(value: object) -> str | None:
+    """Return a relative path that ends in `.py` and leads to a module that can be imported, not to a whole package."""
+    if not isinstance(value, str):
+        return None
+    *folders, name = value.split("/")
+    stem = name.removesuffix(".py")
+    is_module = stem != name and stem.isidentifier() and not keyword.iskeyword(stem) and not stem.startswith("__")
+    is_inside = all(
+        folder.strip(". ") and folder.isprintable() and not set(folder) & set('\\:*?"<>|') for folder in folders
+    )
+    return value if is_module and is_inside else None
 
 
 def is_label(name: str) -> bool:

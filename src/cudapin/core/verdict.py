@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["exit_code", "own_failure", "problem_object", "render_github", "render_problem", "render_problems"]
 
-_CANNOT_JUDGE = ("CP205", "CP206", "CP305", "CP501")
+_CANNOT_JUDGE = ("CP205", "CP206", "CP305", "CP416", "CP417", "CP501")
 
 
 def exit_code(problems: Iterable[Problem]) -> int:

@@ -76,12 +76,12 @@ class Window:
             raise Unreadable(f"{what}: the text at {offset} does not end")
         return raw.decode("utf-8", "backslashreplace")
 
-    def chunks(self, start: int, end: int, overlap: int = 0) -> Iterator[tuple[int, bytes]]:
+    def chunks(self, start: int, end: int, overlap: int = 0, step: int = _FIRST_STEP) -> Iterator[tuple[int, bytes]]:
         """Give the bytes from `start` to `end` in pieces, each with its offset and the last `overlap` bytes before it.
 
         The pieces grow, so that a short look costs little. What lies outside the file is left out.
         """
-        position, end, step = start, min(end, self.size), _FIRST_STEP
+        position, end = start, min(end, self.size)
         while position < end:
             begin = max(start, position - overlap)
             piece = self.read(begin, min(step + overlap, end - begin), "a piece of the file")

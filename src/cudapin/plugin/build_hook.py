@@ -25,11 +25,13 @@ from cudapin.plugin.variables import (
     user_environ,
     withdraw,
 )
+from cudapin.plugin.wheel_files import any_binary, files_of_wheel, wheel_has_binaries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from cudapin.builds.judgement import Judgement
+    from cudapin.core.compiled import Binary
     from cudapin.core.config import Variant
     from cudapin.core.select import Choice
     from cudapin.gate import Gate
@@ -52,6 +54,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         self._kept: list[tuple[Path, Path]] = []
         self._has_binaries = False
         self._tags: tuple[object, ...] = ()
+        self._recorded: tuple[Variant, Mapping[str, Any]] | None = None
         self._unstamp: Callable[[], None] = lambda: None
         withdraw()
         if self._concerns_variants():
@@ -87,6 +90,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         with refusing(self.app, lambda: self._take_back(Path(artifact_path))):
             if self.target_name == "wheel" and version == "standard" and self._tags:
                 self._check_order(build_data, Path(artifact_path))
+                self._check_binaries(Path(artifact_path))
         self._clean_up()
 
     # Steps
@@ -155,6 +159,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         return open_gate(Path(self.root), environ), None
 
     def _initialize_wheel(self, version: str, build_data: dict[str, Any]) -> None:
+        from cudapin.builds.compiled import DATA, read_files
         from cudapin.builds.judgement import judge_wheel
 
         if version != "standard":
@@ -168,18 +173,27 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
             self._add_record(build_data, {**empty_record(), "settings": {"CUDAPIN": "off"}})
             return
         compiled = _is_compiled(build_data)
-        self._has_binaries = compiled or self._selects_binaries(build_data)
-        judgement = judge_wheel(gate, choice, compiled=self._has_binaries)
+        files = files_of_wheel(self.build_config, build_data, DATA)
+        binaries = read_files(files) if choice is not None else ()
+        self._has_binaries = compiled or any_binary(files)
+        judgement = judge_wheel(gate, choice, compiled=self._has_binaries, binaries=binaries)
         self._announce(choice)
         self._report(judgement)
         judgement.refuse()
         if choice is not None:
-            self._stamp(gate, choice, judgement, build_data, compiled=compiled)
+            self._stamp(gate, choice, judgement, build_data, binaries, compiled=compiled)
         self._tags = _tag_data(build_data)
         self._keep_older()
 
     def _stamp(
-        self, gate: Gate, choice: Choice, judgement: Judgement, build_data: dict[str, Any], *, compiled: bool
+        self,
+        gate: Gate,
+        choice: Choice,
+        judgement: Judgement,
+        build_data: dict[str, Any],
+        binaries: Sequence[Binary],
+        *,
+        compiled: bool,
     ) -> None:
         import hatchling.__about__
 
@@ -197,17 +211,38 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
             compiled=compiled,
             hatchling=hatchling.__about__.__version__,
         )
+        if plan.guard is not None:
+            from cudapin.plugin.guard_file import find_target
+
+            target = find_target(gate, config, build_data)
+            build_data["force_include"][self._write("guard.py", plan.guard)] = target
         self._unstamp = restamp(self.metadata, plan.metadata)
         if plan.platforms is not None:
             build_data["tag"] = self._tag(build_data, plan.platforms)
         if choice.variant.cuda:
             build_data["pure_python"] = False
-        self._add_record(build_data, plan.record)
+        self._add_record(build_data, self._with_binaries(choice, plan.record, binaries))
 
-    def _selects_binaries(self, build_data: dict[str, Any]) -> bool:
-        """Tell whether the files that go into the wheel are compiled ones, whatever the hooks before said."""
-        with self.build_config.set_build_data(build_data):
-            return any(_is_binary(file.path) for file in self.build_config.builder.recurse_included_files())
+    def _with_binaries(
+        self, choice: Choice, record: Mapping[str, Any], binaries: Sequence[Binary]
+    ) -> Mapping[str, Any]:
+        """Add the compiled files to the record, once the stamp has decided how the folder of data files is called."""
+        from cudapin.builds.compiled import recorded_binaries
+
+        builder: Any = self.build_config.builder
+        record = {**record, "binaries": recorded_binaries(binaries, f"{builder.artifact_project_id}.data")}
+        self._recorded = (choice.variant, record)
+        return record
+
+    def _check_binaries(self, artifact: Path) -> None:
+        """Refuse a finished wheel with other compiled files than the record has; one without any is not read."""
+        if self._recorded is None or self._gate is None or not artifact.is_file():
+            return
+        variant, record = self._recorded
+        if record["binaries"] or wheel_has_binaries(artifact):
+            from cudapin.builds.compiled import check_finished
+
+            check_finished(self._gate, variant, record, artifact)
 
     def _tag(self, build_data: dict[str, Any], platforms: tuple[str, ...]) -> str:
         """Return the tag that the build would have had, with other platforms."""
@@ -256,7 +291,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
             self.app.display_warning(f"cudapin: waived {problem.code.name}: {problem.what} ({waiver.reason})")
 
     def _check_order(self, build_data: dict[str, Any], artifact: Path) -> None:
-        if _tag_data(build_data) == self._tags and (self._has_binaries or not _wheel_has_binaries(artifact)):
+        if _tag_data(build_data) == self._tags and (self._has_binaries or not wheel_has_binaries(artifact)):
             return
         hooks = [name for name in build_data.get("build_hooks", ()) if name != self.PLUGIN_NAME]
         raise Refusal(
@@ -322,19 +357,6 @@ def _is_compiled(build_data: dict[str, Any]) -> bool:
     """Tell from what the hooks before said whether the wheel holds compiled files."""
     tag = build_data.get("tag")
     return bool(build_data["infer_tag"] or not build_data["pure_python"] or (tag and not tag.endswith("-none-any")))
-
-
-def _is_binary(path: str) -> bool:
-    return path.endswith((".so", ".pyd", ".dylib", ".dll")) or ".so." in path.rpartition("/")[2]
-
-
-def _wheel_has_binaries(path: Path) -> bool:
-    from zipfile import ZipFile
-
-    if not path.is_file():
-        return False
-    with ZipFile(path) as wheel:
-        return any(_is_binary(name) for name in wheel.namelist())
 
 
 def _tag_data(build_data: dict[str, Any]) -> tuple[object, ...]:

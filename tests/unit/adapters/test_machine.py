@@ -14,7 +14,7 @@ from cudapin.adapters.facts import facts_digest, read_facts
 from cudapin.adapters.machine import read_machine
 from cudapin.adapters.nvml import Reading, read_nvml
 from cudapin.core.cuda import CudaVersion
-from cudapin.core.machine import Gpu, Machine
+from cudapin.core.machine import Gpu, Machine, MigDevice, Sources
 from cudapin.errors import Code, ConfigError
 
 if TYPE_CHECKING:
@@ -131,6 +131,42 @@ def test_a_gpu_without_name_and_memory_is_still_a_gpu() -> None:
     assert reading.gaps == ("NVML: NVMLError_NotSupported: said NVML",)
 
 
+def test_the_parts_of_a_divided_gpu() -> None:
+    """The second and third place for a part hold none; a GPU without the mode, and one where it is off, have none."""
+    places = iter([object(), nvml_error("NVMLError_NotFound"), nvml_error("NVMLError_NotFound")])
+
+    class Divided(FakeNvml):
+        def nvmlDeviceGetMigDeviceHandleByIndex(self, _: object, __: int) -> object:  # noqa: N802 - NVML's name
+            part = next(places)
+            if isinstance(part, Exception):
+                raise part
+            return part
+
+    nvml = Divided(nvmlDeviceGetMigMode=[1, 1], nvmlDeviceGetMaxMigDeviceCount=3)
+    (gpu,) = read_nvml(lambda: nvml).gpus
+    assert gpu.mig == (MigDevice(name="NVIDIA H200", memory_mib=143771),)
+    off = FakeNvml(
+        nvmlDeviceGetMigMode=[0, 1], nvmlDeviceGetMaxMigDeviceCount=3, nvmlDeviceGetMigDeviceHandleByIndex=object()
+    )
+    assert read_nvml(lambda: off).gpus == (HOPPER,)
+    empty = FakeNvml(nvmlDeviceGetMigMode=[1, 1], nvmlDeviceGetMaxMigDeviceCount=0)
+    assert [gpu.mig for gpu in read_nvml(lambda: empty).gpus] == [()]
+    refused = FakeNvml(nvmlDeviceGetMigMode=nvml_error("NVMLError_NotSupported"))
+    assert read_nvml(lambda: refused) == Reading(
+        driver="570.86.10", cuda=CudaVersion(major=12, minor=8), gpus=(HOPPER,), gaps=()
+    )
+
+
+def test_each_part_says_what_it_was_read_from(tmp_path: Path) -> None:
+    reading = Reading(driver="570.86.10", cuda=CudaVersion(major=12, minor=8), gpus=(HOPPER,))
+    found = read_machine({}, tmp_path, lambda: reading)
+    assert found.read_from == Sources(driver="NVML", cuda="NVML", gpus="NVML")
+    found = read_machine({"CUDAPIN_DRIVER_VERSION": "535.54.03"}, tmp_path, lambda: reading)
+    assert found.read_from == Sources(driver="CUDAPIN_DRIVER_VERSION", cuda=None, gpus="NVML")
+    found = read_machine({"CUDAPIN_GPU_ARCH": ""}, tmp_path, lambda: reading)
+    assert found.read_from == Sources(driver="NVML", cuda="NVML", gpus="CUDAPIN_GPU_ARCH")
+
+
 def test_a_module_that_lacks_a_function_leaves_a_gap() -> None:
     nvml = FakeNvml()
     del nvml.answers["nvmlSystemGetCudaDriverVersion"]
@@ -225,6 +261,7 @@ def test_what_cannot_be_read_is_a_gap(tmp_path: Path) -> None:
             "NVML: no NVIDIA driver library on this machine",
             "`/sys/module/nvidia/version`: No such file or directory",
             "`/proc/driver/nvidia/version` names no driver version: `no version here`",
+            "`nvidia-smi` is not on PATH",
         ),
     )
 
@@ -328,5 +365,6 @@ def test_a_facts_file_of_no_use(tmp_path: Path, content: bytes | None, why: str)
 
 def test_the_real_module_has_every_function_that_is_asked() -> None:
     nvml = pytest.importorskip("pynvml")
-    assert [name for name in FakeNvml().answers if not callable(getattr(nvml, name, None))] == []
+    of_mig = ("nvmlDeviceGetMigMode", "nvmlDeviceGetMaxMigDeviceCount", "nvmlDeviceGetMigDeviceHandleByIndex")
+    assert [name for name in (*FakeNvml().answers, *of_mig) if not callable(getattr(nvml, name, None))] == []
     assert callable(nvml.nvmlShutdown)

@@ -382,7 +382,11 @@ def test_an_override_of_the_target_counts(run: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "why", "fix"),
     [
-        ("chek", "argument COMMAND: invalid choice: 'chek'", "use `check`; the names are `check`, `lock`, `export`"),
+        (
+            "chek",
+            "argument COMMAND: invalid choice: 'chek'",
+            "use `check`; the names are `check`, `lock`, `export`, `doctor`, `audit`",
+        ),
         ("lock shwo", "argument ACTION: invalid choice: 'shwo'", "use `show`; the names are `check`, `show`, `diff`"),
         ("check --varaint x", "unrecognized arguments: --varaint x", "use `--variant`"),
         ("check --zzz", "unrecognized arguments: --zzz", "cudapin --help"),
@@ -557,3 +561,23 @@ def test_what_lock_show_cannot_show(run: Any, files: Files, options: str, what: 
     done = run("lock", "show", *options.split(), files=files)
     assert done.code == 2
     assert done.err.startswith(f"error[CP112]: {what}\n")
+
+
+@pytest.mark.parametrize("command", ["lock show", "export --to requirements"])
+def test_the_variable_names_the_variant_as_in_a_build(run: Any, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("CUDAPIN_VARIANT", "cu128")
+    assert "+cu128" in run(*command.split(), files=VARIANTS).out
+    monkeypatch.setenv("CUDAPIN_VARIANT", "cu12")
+    assert run(*command.split()).err.startswith(
+        "error[CP104]: no variant `cu12` is declared\n"
+        "  why: CUDAPIN_VARIANT asks for `cu12`; `[tool.cudapin.variants]` declares `cpu`, `cu128`\n"
+    )
+
+
+def test_an_extra_that_the_project_does_not_have(run: Any) -> None:
+    text = UV_PROJECT.replace("[[tool", "[project.optional-dependencies]\ngpu = []\n[[tool")
+    assert run("lock", "show", "--extra", "gpo", files={**GATE, "pyproject.toml": text}).err == (
+        "error[CP112]: the project has no extra `gpo`\n"
+        "  why: `--extra` asks for `gpo`; the extras are `gpu`\n"
+        "  fix: use `gpu`; the names are `gpu`\n"
+    )

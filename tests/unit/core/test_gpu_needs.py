@@ -10,7 +10,7 @@ from cudapin.adapters.facts import read_facts
 from cudapin.adapters.machine import read_machine
 from cudapin.core.cuda import parse_cuda
 from cudapin.core.gpu_needs import GpuNeeds, describe, parse_needs, visible_gpus, why_unfit
-from cudapin.core.machine import Gpu, Machine
+from cudapin.core.machine import Gpu, Machine, MigDevice
 
 _H200 = Gpu(name="NVIDIA H200", arch="9.0", memory_mib=143771)
 _T4 = Gpu(name="Tesla T4", arch="7.5", memory_mib=15360)
@@ -148,6 +148,22 @@ def test_the_memory_of_a_slice_is_not_that_of_its_gpu() -> None:
     assert why(machine_with(_H200), sliced, min_memory="1 GiB") == (
         "needs a GPU with 1 GiB of memory, and found NVIDIA H200 (9.0, memory not known) "
         "(1 of 1 GPUs by `CUDA_VISIBLE_DEVICES=MIG-c7384736`)"
+    )
+
+
+def test_a_divided_gpu_has_the_memory_of_its_smallest_part() -> None:
+    """CUDA gives a program one part, and only an identifier tells which."""
+    parts = (MigDevice(name="MIG 3g.71gb", memory_mib=71680), MigDevice(name="MIG 1g.18gb", memory_mib=16384))
+    machine = machine_with(Gpu(name="NVIDIA H200", arch="9.0", memory_mib=143771, mig=parts))
+    found = "NVIDIA H200 (9.0, 16384 MiB in the smallest of its MIG parts)"
+    for environ in ({}, {"CUDA_VISIBLE_DEVICES": "MIG-c7384736"}):
+        assert why(machine, environ, min_memory="16 GiB") == ""
+        assert why(machine, environ, min_memory="17 GiB").startswith(
+            f"needs a GPU with 17 GiB of memory, and found {found}"
+        )
+    unknown = machine_with(Gpu(name="A", arch="8.0", memory_mib=81920, mig=(*parts, MigDevice(name="MIG 1g"))))
+    assert why(unknown, min_memory="1 MiB") == (
+        "needs a GPU with 1 MiB of memory, and found A (8.0, memory not known in the smallest of its MIG parts)"
     )
 
 

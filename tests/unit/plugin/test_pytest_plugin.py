@@ -242,6 +242,11 @@ def test_a_variant_of_several_cudas_has_cuda(bench: Bench) -> None:
     assert bench.why("", CUDAPIN_VARIANT="fat", CUDAPIN_CUDA_VERSION="") == ""
 
 
+def test_a_variant_whose_cuda_nobody_tells_may_have_one(bench: Bench) -> None:
+    bench.has(_H200)
+    assert bench.why("", CUDAPIN_VARIANT="cu126") == ""
+
+
 def test_a_driver_too_old_for_the_variant_skips_its_tests_of_the_gpu(bench: Bench) -> None:
     bench.has(_H200, driver="535.104.05", cuda="12.2")
     newer = {"CUDAPIN_VARIANT": "cu130", "CUDAPIN_CUDA_VERSION": "13.0"}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cudapin.core.fields import name_list
 from cudapin.core.locate import find_line
+from cudapin.core.python import parse_python_range
 from cudapin.errors import Code, Problem, Where
 from cudapin.locks.pdm.lock import PDM_LOCK
 from cudapin.locks.pdm.package import name_of_line
@@ -59,7 +60,7 @@ def find_differences(lock: PdmLock, pyproject: Pyproject) -> Iterator[Problem]:
     python = project.get("requires-python", "") if isinstance(project, dict) else ""
     if len(targets) == 1 and "platform" not in targets[0] and isinstance(python, str):
         found = targets[0]["requires_python"]
-        if _clauses(found) != _clauses(python):
+        if not _is_same_range(found, python):
             line = find_line(pyproject.source.text, "project", "requires-python")
             yield Problem(
                 code=Code.CP201,
@@ -157,6 +158,10 @@ def _place(lock: PdmLock, key: str) -> str:
     return lock.source.path if line is None else f"{lock.source.path}:{line}"
 
 
-def _clauses(specifier: str) -> frozenset[str]:
-    clauses = (part.replace(" ", "") for part in specifier.split(","))
-    return frozenset(part.removesuffix(".0") if part.count(".") > 1 else part for part in clauses if part != "*") - {""}
+def _is_same_range(locked: str, wanted: str) -> bool:
+    """Tell whether a target is what PDM makes of `requires-python`: it writes `>=3.10` as `~=3.10`, Python 4 aside."""
+    found, range_ = parse_python_range(locked.replace("*", "")), parse_python_range(wanted.replace("*", ""))
+    below_4 = parse_python_range("<4")
+    if found is None or range_ is None or below_4 is None:
+        return True  # what cannot be compared is no reason
+    return found.intersect(below_4) == range_.intersect(below_4)
