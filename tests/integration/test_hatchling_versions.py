@@ -96,7 +96,7 @@ def test_a_dynamic_version(
     workbench: Workbench, old_environment: Path, make_project: Callable[..., Path], place: Place
 ) -> None:
     files = {"demo/__init__.py": '__version__ = "2.0"\n'}
-    files |= {f"locks/{name}.txt": "requests==2.32.0 --hash=sha256:00\n" for name in ("cpu", "cu126")}
+    files |= {f"locks/{name}.txt": f"requests==2.32.0 --hash=sha256:{'0' * 64}\n" for name in ("cpu", "cu126")}
     project = make_project(DYNAMIC, files)
     hatchling(workbench, old_environment, project, place, "wheel", CUDAPIN_VARIANT="cu126")
     wheel = Wheel(next((project / "dist").glob("*.whl")))

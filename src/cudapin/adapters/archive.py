@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ _HEADER_MAGIC = b"PK\x03\x04"
 _UTF8 = 0x800
 _CHUNK, _PIECE = 1 << 16, 1 << 18
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError, RuntimeError)
+_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError)
 """What zipfile raises for damaged archives; its own error is only one of them."""
 
 
@@ -34,7 +35,7 @@ _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedErro
 def open_archive(path: Path, shown: str) -> Iterator[tuple[ZipFile, BinaryIO]]:
     """Open a wheel, and judge its directory before anything is unpacked. Raises LockError (CP416)."""
     try:
-        with path.open("rb") as stream, zipfile.ZipFile(stream) as archive:
+        with path.open("rb") as stream, _directory(stream) as archive:
             size = stream.seek(0, 2)
             why = _harm(archive.infolist(), size)
             if why is not None:
@@ -43,6 +44,13 @@ def open_archive(path: Path, shown: str) -> Iterator[tuple[ZipFile, BinaryIO]]:
     except _FAULTS as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise unreadable(shown, f"wanted a wheel, which is a zip archive, found: {reason}") from error
+
+
+def _directory(stream: BinaryIO) -> ZipFile:
+    try:
+        return zipfile.ZipFile(stream)
+    except (ValueError, RuntimeError, struct.error, OverflowError) as error:  # what its parsing lets through
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 def unreadable(shown: str, why: str, fix: str = "build or download the wheel anew") -> LockError:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Binary", "Trace", "binary_objects", "cuda_of_path", "is_cuda_library", "is_host", "traces_of", "uses_cuda"]
 
-_STEM = re.compile(r"(lib.+?)\.so(?:\.[\d.]+)?|(.+?)_\d[\d_]*\.dll")
+_STEM = re.compile(r"(lib.+?)\.so(?:\.[\d.]+)?|(.+?)_\d+(?:_\d+)?\.dll")
 _OTHERS = re.compile(r"lib(?:curand|cudnn|nccl|cusparseLt|cufile|cudla|nvshmem|cutensor|nvToolsExt)|(?:curand|cudnn)64")
 """Libraries of NVIDIA's whose names tell no major."""
 _DRIVER = re.compile(r"lib(?:cuda|nvidia-[\w-]+)\.so(?:\.[\d.]+)?|nvcuda\.dll")

@@ -194,9 +194,14 @@ def _dynamic(window: Window, layout: _Layout, segments: tuple[_Segment, ...]) ->
         return _Dynamic()
     texts = Span(start=texts_at, end=min(texts_at + last.get(_STRSZ, 0), window.size))
     names: dict[int, list[str]] = {tag: [] for tag in _TAGS}
+    budget = 2 * (texts.end - texts.start)
     for tag, value in tags:
         if tag in _TAGS:
-            names[tag].append(window.name(texts.start + value, texts.end, _TAGS[tag]))
+            name = window.name(texts.start + value, texts.end, _TAGS[tag])
+            budget -= len(name)
+            if budget < 0:
+                raise Unreadable("the dynamic segment names one text again and again")
+            names[tag].append(name)
     runpath = (names[_RUNPATH] or names[_RPATH])[-1:]
     return _Dynamic(
         needed=tuple(names[_NEEDED]),

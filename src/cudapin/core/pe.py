@@ -121,6 +121,7 @@ def _imports(
         return ()
     offset, end = _offset(sections, address)
     names: list[str] = []
+    budget = window.size
     for number in range(_MOST_LIBRARIES):
         if offset + (number + 1) * layout.size > end:
             break
@@ -128,6 +129,9 @@ def _imports(
         if not row[name_field]:
             return tuple(names)
         names.append(window.name(*_offset(sections, row[name_field]), "the name of a library"))
+        budget -= len(names[-1])
+        if budget < 0:
+            raise Unreadable("an import table names one text again and again")
     raise Unreadable("an import table does not end")
 
 

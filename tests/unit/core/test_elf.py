@@ -265,3 +265,20 @@ def test_a_dynamic_segment_without_names() -> None:
     assert (parse(content).symbols, parse(content).unjudged) == (None, ())
     content = edit(make_elf(), "<q", tag_at(make_elf(), 6) - 8, 77)
     assert (parse(content).symbols, parse(content).unjudged) == (None, ())
+
+
+def test_one_text_named_again_and_again_is_given_up() -> None:
+    """Else a small file would be as much work as a large one."""
+    names = ("x" * 3000, "b", "c", "d")
+    content, at = make_elf(needed=names), 1
+    for name in names:
+        content = content.replace(struct.pack("<qQ", 1, at), struct.pack("<qQ", 1, 1))
+        at += len(name) + 1
+    found = parse_elf(Window(io.BytesIO(content)))
+    assert [one.why for one in found.unjudged] == ["the dynamic segment names one text again and again"]
+    assert found.needed == ()
+
+
+def test_without_segments_and_sections_nothing_is_known_of_its_code() -> None:
+    found = parse_elf(Window(io.BytesIO(make_elf()[:100])))
+    assert {one.part for one in found.unjudged} == {"libraries", "code"}

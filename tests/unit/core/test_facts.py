@@ -255,3 +255,27 @@ def test_a_later_row_wins_and_an_earlier_one_does_not() -> None:
 def test_a_table_of_another_form_is_refused(table: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         parse_facts(TABLE, table)
+
+
+def test_libraries_have_a_version_of_each_major_and_rise_with_it() -> None:
+    for name, rows in FACTS.libraries.items():
+        majors = [majors for version, majors in rows.items() if "." not in version]
+        assert majors == sorted(majors), name
+        assert {12, 13} <= {major for found in majors for major in found}, name
+    assert FACTS.libraries["libcusolver"]["11"] == (11, 12)
+    assert {"libcurand", "libcudnn", "libnccl", "libcuda", "libcusparseLt"}.isdisjoint(FACTS.libraries)
+
+
+def test_every_library_is_brought_by_a_package_and_the_isa_of_ptx_rises() -> None:
+    brought = {stem for stems in FACTS.package_libraries.values() for stem in stems}
+    assert {name for name in FACTS.libraries if name.startswith("lib")} <= brought
+    assert FACTS.ptx_majors == {"7": 11, "8": 12, "9": 13}
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [("library", 1), ("library", {"12": 12}), ("library", {"12": ["12"]}), ("package-library", "x"), ("ptx-isa", "13")],
+)
+def test_wrong_rows_about_libraries(table: str, row: object) -> None:
+    with pytest.raises(ValueError, match=f"row `x` of `{table}` does not have the form of that table"):
+        parse_facts(TABLE, one_row(table, "x", row))

@@ -11,7 +11,7 @@ import pytest
 from cudapin.core import pe
 from cudapin.core.pe import Pe, parse_pe
 from cudapin.core.window import Unreadable, Window
-from elves import make_fatbin, make_pe
+from elves import IMAGE_BASE, make_fatbin, make_pe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,3 +132,15 @@ def test_a_library_may_have_exports_and_no_name() -> None:
     content = make_pe(name="ours.dll")
     table = struct.unpack_from("<I", content, DIRECTORIES)[0] - 0x1000
     assert parse(edit(content, "<I", table + 12, 0)).name is None
+
+
+def test_one_text_named_again_and_again_is_given_up() -> None:
+    names = ("x" * 3000, *"abcdefgh")
+    content = make_pe(needed=names)
+    first = IMAGE_BASE + content.index(b"x" * 3000)
+    at = first
+    for name in names:
+        content = content.replace(struct.pack("<5I", 0, 0, 0, at, 0), struct.pack("<5I", 0, 0, 0, first, 0))
+        at += len(name) + 1
+    found = parse(content)
+    assert [one.why for one in found.unjudged] == ["an import table names one text again and again"]

@@ -10,7 +10,7 @@ import tomli
 
 from cudapin.core.lock import Fork, LockedFile, Request, Source
 from cudapin.core.verdict import render_problems
-from cudapin.errors import LockError
+from cudapin.errors import ConfigError, LockError
 from cudapin.locks.uv import text as uv_text
 from cudapin.locks.uv.lock import UvLock, parse_uv_lock
 from cudapin.locks.uv.model import UvEdge, UvSource
@@ -145,18 +145,19 @@ def uv_text_file(table: dict[str, str]) -> LockedFile:
     return read_file(table)
 
 
+INDEX = '{ registry = "https://index.example/simple" }'
 FORKED = f"""{LOCK}
 [[package]]
 name = "forked"
 version = "1.0"
-source = {{ registry = "https://index.example/simple" }}
+source = {INDEX}
 resolution-markers = [
     "sys_platform == 'linux'",
 ]
 dependencies = [
-    {{ name = "numpy", version = "2.1.0", source = {{ registry = "https://index.example" }}, marker = "a == ']'" }},
-    {{ name = "torch", extra = ["one", "two"], marker = "sys_platform == 'linux'" }},
-    {{ name = "local", source = {{ editable = "." }} }},
+    {{ name = "numpy", version = "2.1.0", source = {INDEX}, marker = "a == ']'" }},
+    {{ name = "quick", extra = ["one", "two"], marker = "sys_platform == 'linux'" }},
+    {{ name = "demo", source = {{ editable = "." }} }},
 ]
 """
 
@@ -196,8 +197,8 @@ def test_the_shortcut_is_taken() -> None:
     forked = parse(FORKED).packages[-1]
     assert isinstance(forked.edges, uv_text.EdgeText)
     assert forked.dependencies[1:] == (
-        UvEdge("torch", None, None, "sys_platform == 'linux'", ("one", "two")),
-        UvEdge("local", None, UvSource("editable", "."), None, ()),
+        UvEdge("quick", None, None, "sys_platform == 'linux'", ("one", "two")),
+        UvEdge("demo", None, UvSource("editable", "."), None, ()),
     )
 
 
@@ -234,6 +235,13 @@ MINIMAL = 'version = 1\nrequires-python = ">=3.10"\n'
             "error[CP205]: `uv.lock` has a format version that is not known: it was made by a newer uv\n"
             "  --> uv.lock:1 (version)\n"
             "  why: wanted `version = 1`, found `2`\n"
+            "  fix: restore `uv.lock` from version control, or `rm uv.lock && uv lock`",
+        ),
+        (
+            'version = "1"\nrequires-python = ">=3.10"\n',
+            "error[CP205]: `uv.lock` has a format version that is not known\n"
+            "  --> uv.lock:1 (version)\n"
+            '  why: wanted `version = 1`, found `"1"`\n'
             "  fix: restore `uv.lock` from version control, or `rm uv.lock && uv lock`",
         ),
         (
@@ -294,3 +302,51 @@ def test_values_of_any_type_anywhere_never_end_in_a_traceback(value: str) -> Non
             result = outcome("\n".join(lines))
             if isinstance(result, UvLock):
                 result.select(Request(extras=frozenset({"cu128"}), environment=LINUX), result.find_member().name)
+
+
+CONFLICTS = LOCK.replace(
+    """    { package = "demo", extra = "cu128" },
+]]""",
+    """    { package = "demo", extra = "cu128" },
+], [
+    { package = "demo" },
+    { package = "demo", group = "dev" },
+], [
+    { package = "demo", extra = "cu128" },
+    { package = "demo", group = "test" },
+], [
+    { package = "other", extra = "cpu" },
+    { package = "other", extra = "slow" },
+]]""",
+)
+
+
+@pytest.mark.parametrize(
+    ("extras", "groups", "both", "conflict"),
+    [
+        (("cpu", "cu128"), (), "extra `cpu` and extra `cu128`", "demo[cpu], demo[cu128]"),
+        (("CPU", "cu128"), (), "extra `cpu` and extra `cu128`", "demo[cpu], demo[cu128]"),
+        ((), ("dev",), "group `dev` and project `demo`", "demo:dev, demo:"),
+        (("cu128",), ("test",), "extra `cu128` and group `test`", "demo[cu128], demo:test"),
+    ],
+)
+def test_what_the_lock_keeps_apart_is_not_selected_together(
+    extras: tuple[str, ...], groups: tuple[str, ...], both: str, conflict: str
+) -> None:
+    """Two extras, an extra and a group, or the project and a group; uv refuses them as well."""
+    with pytest.raises(ConfigError) as caught:
+        versions(parse(CONFLICTS), LINUX, *extras, groups=frozenset(groups))
+    assert render_problems(caught.value.problems) == (
+        f"error[CP106]: {both} cannot be selected together\n"
+        "  --> uv.lock:8 (conflicts)\n"
+        f"  why: `tool.uv.conflicts` rules it out, and `uv.lock` was made for that: `{{{conflict}}}`\n"
+        "  fix: select one of them only, or take them out of `tool.uv.conflicts` and run `uv lock`"
+    )
+
+
+def test_conflicts_of_other_projects_and_of_one_name_alone_do_not_count() -> None:
+    """Each conflict is about names of its own package."""
+    assert versions(parse(CONFLICTS), LINUX, "cpu", "slow", groups=frozenset({"test"})) == [
+        "numpy==2.1.0",
+        "torch==2.9.0+cpu",
+    ]

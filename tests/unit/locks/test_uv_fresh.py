@@ -9,6 +9,7 @@ from cudapin.core.lock import LockVerdict, Pyproject, Source, UvInputs
 from cudapin.core.verdict import render_problems
 from cudapin.locks.uv.fresh import judge_uv, path_dependencies
 from cudapin.locks.uv.lock import parse_uv_lock
+from cudapin.locks.uv.project import UnjudgeableError, UvProject
 from unit.locks.uv_texts import LOCK, PYPROJECT
 
 
@@ -122,7 +123,7 @@ def test_the_own_version_has_a_code_of_its_own() -> None:
 
 def test_a_locked_version_must_satisfy_its_requirement() -> None:
     """A lock edited by hand, or a local project that moved on, is found where uv itself does not look."""
-    lock = edited('version = "2.1.0"', 'version = "1.0"', LOCK)
+    lock = edited("numpy-2.1.0-", "numpy-1.0-", edited('version = "2.1.0"', 'version = "1.0"', LOCK))
     verdict = judge(lock=lock)
     assert verdict.freshness == "stale"
     assert render_problems(verdict.problems) == (
@@ -218,9 +219,10 @@ def test_arms_of_things_in_conflict_are_no_reason() -> None:
     """uv fills the edges with combinations that cannot be: they do not lead to an unsatisfied version."""
     pyproject = edited("cpu = [", "cpu = [\"alpha<2; sys_platform == 'linux'\", ")
     arm = "(extra == 'extra-4-demo-cpu' and extra == 'extra-4-demo-cu128')"
+    index = 'source = { registry = "https://index.example/simple" }'
     edges = (
-        f'    {{ name = "alpha", version = "1.0", marker = "sys_platform == \'linux\' or {arm}" }},\n'
-        f'    {{ name = "alpha", version = "2.0", marker = "sys_platform == \'win32\' or {arm}" }},\n'
+        f'    {{ name = "alpha", version = "1.0", {index}, marker = "sys_platform == \'linux\' or {arm}" }},\n'
+        f'    {{ name = "alpha", version = "2.0", {index}, marker = "sys_platform == \'win32\' or {arm}" }},\n'
     )
     lock = edited("\ncpu = [\n", f"\ncpu = [\n{edges}", LOCK) + FORKED
     row = '    { name = "alpha", marker = "sys_platform == \'linux\' and extra == \'cpu\'", specifier = "<2" },\n'
@@ -277,3 +279,40 @@ def test_a_new_constraint_under_preview_cannot_be_judged() -> None:
         ("CP206", "under `preview`, uv accepts some new constraints that the locked version satisfies")
     ]
     assert judge(edited("torch<9", "torch<2", pyproject)).freshness == "stale"
+
+
+@pytest.mark.parametrize(
+    "groups",
+    ['dev = ["numpy", { include-group = "dev" }]', 'dev = [{ include-group = "b" }]\nb = [{ include-group = "dev" }]'],
+)
+def test_groups_that_include_themselves_cannot_be_judged(groups: str) -> None:
+    """In one step or two; uv refuses the project."""
+    text = edited("dev = [\"numpy[fast]; python_version >= '3.11'\"]", groups)
+    verdict = judge(text)
+    assert (verdict.freshness, render_problems(verdict.problems)) == (
+        "unknown",
+        "error[CP206]: `uv.lock` cannot be judged: `dependency-groups.dev` cannot be read as uv reads it\n"
+        "  --> pyproject.toml:12 (dependency-groups.dev)\n"
+        "  why: a group that it includes is missing, or includes itself\n"
+        "  fix: run `uv lock --check --refresh`; where it passes, build with `CUDAPIN_ALLOW=CP206`",
+    )
+
+
+def test_a_group_that_is_included_twice_restricts_python_twice() -> None:
+    """As uv records it: it compares the clauses."""
+    include = {"include-group": "old"}
+    table = {
+        "dependency-groups": {"dev": [include, include], "old": []},
+        "tool": {"uv": {"dependency-groups": {"old": {"requires-python": ">=3.11"}}}},
+    }
+    project = UvProject(pyproject=Pyproject(source=Source(path="pyproject.toml", text=""), table=table))
+    assert project.group_pythons("dev") == [">=3.11", ">=3.11"]
+
+
+def test_the_python_of_groups_in_a_circle_cannot_be_told() -> None:
+    """Where nothing else has refused them before."""
+    table = {"dependency-groups": {"a": [{"include-group": "b"}], "b": [{"include-group": "a"}]}}
+    project = UvProject(pyproject=Pyproject(source=Source(path="pyproject.toml", text=""), table=table))
+    with pytest.raises(UnjudgeableError) as caught:
+        project.group_pythons("a")
+    assert (str(caught.value), caught.value.key) == ("it includes itself", ("dependency-groups", "a"))

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cudapin.core.names import normalise
+from cudapin.errors import Code, ConfigError, Problem
 from cudapin.locks.uv.project import UnjudgeableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from cudapin.core.lock import Request
+    from cudapin.errors import Where
     from cudapin.locks.uv.project import UvProject, UvWorkspace
 
-__all__ = ["ConflictSet", "agrees", "locked_conflicts", "render_conflicts", "wanted_conflicts"]
+__all__ = ["ConflictSet", "agrees", "check_conflicts", "locked_conflicts", "render_conflicts", "wanted_conflicts"]
 
 ConflictItem = tuple[str, str, str]
 """Package, kind (`extra`, `group` or `project`) and name."""
@@ -52,6 +55,34 @@ def render_conflicts(conflicts: Iterable[ConflictSet]) -> str:
         for s in (sorted(conflict) for conflict in conflicts)
     ]
     return ", ".join(f"`{text}`" for text in sets) or "none"
+
+
+def check_conflicts(header: Mapping[str, Any], project: str, request: Request, where: Where) -> None:
+    """Raise ConfigError (CP106) where a request has two items of one conflict of a lock, as uv does.
+
+    The project itself is part of every request. `where` is the place of the conflicts.
+    """
+    active = {(project, "project", "")}
+    active |= {(project, "extra", normalise(extra)) for extra in request.extras}
+    active |= {(project, "group", normalise(group)) for group in request.groups}
+    problems = []
+    for conflict in locked_conflicts(header):
+        both = sorted(conflict & active)
+        if len(both) > 1:
+            names = [f"{kind} `{name or package}`" for package, kind, name in both]
+            text = ", ".join(names[:-1]) + f" and {names[-1]}"
+            problems.append(
+                Problem(
+                    code=Code.CP106,
+                    what=f"{text} cannot be selected together",
+                    where=where,
+                    why=f"`tool.uv.conflicts` rules it out, and `{where.path}` was made for that: "
+                    + render_conflicts([conflict]),
+                    fix="select one of them only, or take them out of `tool.uv.conflicts` and run `uv lock`",
+                )
+            )
+    if problems:
+        raise ConfigError(*problems)
 
 
 def _declared(project: UvProject) -> Iterator[ConflictSet]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from cudapin.core.locate import find_line
 from cudapin.core.markers import MarkerError
 from cudapin.errors import Code, LockError, Problem, Where
+from cudapin.locks.uv.conflicts import check_conflicts
+from cudapin.locks.uv.consistency import check_consistency
 from cudapin.locks.uv.package import read_package
 from cudapin.locks.uv.select import select_packages
 from cudapin.locks.uv.shape import check_shape
@@ -100,9 +102,13 @@ class UvLock:
         """Return what `uv export --frozen` would give for the project in the requested environment.
 
         Extras and groups that do not exist select nothing. `files` are read only for names that `files_for` accepts.
-        Raises LockError when the project is not in the lock (CP206) or a marker in it cannot be read (CP205).
+        Raises LockError when the project is not in the lock (CP206) or a marker in it cannot be read (CP205), and
+        ConfigError (CP106) when the lock was made for never having two of the extras and groups together.
         """
         member = self.find_member(project)
+        if self.header.get("conflicts"):
+            where = Where(path=self.source.path, line=self.line_of("conflicts"), key="conflicts")
+            check_conflicts(self.header, member.name, request, where)
         try:
             return select_packages(self.packages, member, request, files_for)
         except MarkerError as error:
@@ -115,7 +121,8 @@ def parse_uv_lock(source: Source) -> UvLock:
     version = table.get("version")
     if type(version) is not int or version != 1:
         line = find_line(source.text, "version") if version is not None else None
-        found = "none" if version is None else f"`{version}`"
+        quoted = f'"{version}"' if isinstance(version, str) else str(version)
+        found = "none" if version is None else f"`{quoted}`"
         newer = ": it was made by a newer uv" if type(version) is int and version > 1 else ""
         raise lock_error(
             source,
@@ -132,5 +139,6 @@ def parse_uv_lock(source: Source) -> UvLock:
         except ValueError as error:
             what = f"has an entry that cannot be read: `{item['name']}`"
             raise lock_error(source, what, str(error), line=line, key="package") from error
+    check_consistency(source, packages)
     header = {key: value for key, value in table.items() if key != "package"}
     return UvLock(source=source, header=header, packages=tuple(packages))

@@ -170,10 +170,12 @@ class UvProject:
                 return self.get(str, "tool", "uv", "dependency-groups", name, "requires-python")
         return None
 
-    def group_pythons(self, group: str) -> list[str]:
-        """Return the specifiers of a group and of all that it includes."""
+    def group_pythons(self, group: str, parents: tuple[str, ...] = ()) -> list[str]:
+        """Return the specifiers of a group and of all that it includes; one that is included twice counts twice."""
+        if group in parents:
+            raise UnjudgeableError("it includes itself", "dependency-groups", self._raw_groups.get(group, group))
         own = self.group_python(group)
-        included = [text for name in self.includes(group) for text in self.group_pythons(name)]
+        included = [text for name in self.includes(group) for text in self.group_pythons(name, (*parents, group))]
         return [*included, *([own] if own else [])]
 
 
