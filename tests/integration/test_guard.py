@@ -168,9 +168,9 @@ def test_packages_that_fit_and_that_do_not(bench: Workbench, wheels: dict[str, P
         "  why: wanted CUDA 12.6, found torch 2.9.0+cu130 (CUDA 13.0)\n"
         '  fix: python -m pip install "torch==2.9.0+cu126" --index-url https://download.pytorch.org/whl/cu126'
     )
-    env.change("torch==2.9.0+cu126", "cupy-cuda12x", "jax-cuda12-plugin")
+    env.change("torch==2.9.0+cu126", "cupy-cuda12x==13.4.0", "jax-cuda12-plugin")
     assert env.run() == ""
-    env.change("cupy-cuda13x", "jax-cuda13-plugin", remove=("cupy-cuda12x", "jax-cuda12-plugin"))
+    env.change("cupy-cuda13x==14.2.0", "jax-cuda13-plugin", remove=("cupy-cuda12x", "jax-cuda12-plugin"))
     assert env.run() == (
         f"demo.{WRONG}\n"
         "  why: wanted CUDA 12.6, found cupy-cuda13x 14.2.0 (CUDA 13), jax-cuda13-plugin 0.10.2 (CUDA 13)\n"
@@ -193,7 +193,7 @@ def test_a_wheel_without_cuda_and_an_editable(bench: Workbench, wheels: dict[str
     assert env.run("import demo; print(demo._cudapin.VARIANT, demo._cudapin.CUDA)") == "cpu None"
     env.change("-e", source(tmp_path / "project"))
     assert env.run("import demo; print(demo._cudapin.VARIANT)") == "None"
-    env.change("cupy-cuda12x")
+    env.change("cupy-cuda12x==13.4.0")
     assert env.run() == (
         "demo._cudapin.CudaMismatchError: the installed CUDA packages are of different CUDA majors\n"
         "  why: wanted one major, found cupy-cuda12x 13.4.0 (CUDA 12), torch 2.9.0+cu130 (CUDA 13.0)\n"
@@ -202,7 +202,7 @@ def test_a_wheel_without_cuda_and_an_editable(bench: Workbench, wheels: dict[str
 
 
 def test_nothing_heavy_is_imported_and_threads_agree(bench: Workbench, wheels: dict[str, Path], tmp_path: Path) -> None:
-    env = Env(bench, tmp_path).change(wheels["cu126"], "torch==2.9.0+cu126", "cupy-cuda12x")
+    env = Env(bench, tmp_path).change(wheels["cu126"], "torch==2.9.0+cu126", "cupy-cuda12x==13.4.0")
     code = (
         "import sys; before = set(sys.modules); import demo; new = set(sys.modules) - before;"
         "print(sorted(new - {'demo', 'demo._cudapin', '__future__'}));"

@@ -99,7 +99,11 @@ def write(directory: Path, table: Table) -> None:
 
 
 def run(directory: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("UV_", "PIP_", "PDM_", "VIRTUAL"))}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("UV_", "PIP_", "PDM_", "HATCH_", "VIRTUAL"))
+    }
     home = directory.parent / "home"
     home.mkdir(exist_ok=True)
     environment = {**kept, "HOME": str(home), "NO_COLOR": "1", "XDG_CONFIG_HOME": str(home), **variables}
