@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import shlex
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cudapin.adapters.files import glob, is_file
+from cudapin.adapters.files import exists, glob, is_file
 from cudapin.adapters.workspace import find_uv_lock, read_input, read_uv_inputs
 from cudapin.core.fields import name_list
 from cudapin.errors import Code, ConfigError, LockError, Problem, Where
@@ -53,25 +54,39 @@ def find_lock(project: Project) -> str:
                 fix=f'add `lock = "{found[0]}"` to `[tool.cudapin]`',
             )
         )
-    return found[0] if found else uv_lock
+    return found[0] if found else _expected_lock(project) or uv_lock
+
+
+def _expected_lock(project: Project) -> str | None:
+    """Return the lock file that the project's own tool would make; None where nothing says which tool that is."""
+    tool = project.pyproject.table.get("tool")
+    names = tool if isinstance(tool, dict) else {}
+    if "uv" in names:
+        return None
+    return next((f"{name}.lock" for name in ("poetry", "pdm") if name in names), None)
 
 
 def read_lock(project: Project, path: str) -> Lock:
     """Return the parsed lock file. Raises LockError where it is missing, unreadable or of a format not judged."""
     source = project.read(path)
     if source is None:
-        raise LockError(
-            Problem(
-                code=Code.CP202,
-                what=f"there is no lock file `{path}`",
-                where=Where(path=path),
-                why="wanted a lock file to build from, found none",
-                fix="build from the project's repository, or with `CUDAPIN=off`"
-                if project.is_sdist
-                else _how_to_make(path),
-            )
-        )
+        raise LockError(_missing(project, path))
     return parse_lock(path.rsplit("/", 1)[-1], source, project)
+
+
+def _missing(project: Project, path: str) -> Problem:
+    """Say that there is no lock file of that name, and what to do: make it, or write the name of one that is there."""
+    if exists(project.locate(path)):
+        what, why = f"`{path}` is no file", "wanted a lock file, found a directory or the like"
+        return Problem(code=Code.CP205, what=what, where=Where(path=path), why=why, fix=f"move `{path}` away")
+    fix = _how_to_make(path)
+    there = [name for name in _CANDIDATES if is_file(project.locate(name))]
+    if similar := difflib.get_close_matches(path, there, n=1):
+        fix = f'write `lock = "{similar[0]}"`, which is there'
+    if project.is_sdist:
+        fix = "build from the project's repository, or with `CUDAPIN=off`"
+    what, why = f"there is no lock file `{path}`", "wanted a lock file to build from, found none"
+    return Problem(code=Code.CP202, what=what, where=Where(path=path), why=why, fix=fix)
 
 
 def parse_lock(name: str, source: Source, project: Project) -> Lock:

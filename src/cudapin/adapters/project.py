@@ -215,18 +215,18 @@ def parse_toml(text: str, shown: str, error_class: type[CudapinError]) -> dict[s
         ) from error
 
 
+def _unreadable(code: Code, shown: str, why: str, fix: str) -> Problem:
+    return Problem(code=code, what=f"`{shown}` cannot be read", where=Where(path=shown), why=why, fix=fix)
+
+
 def read_text(file: Path, shown: str, error_class: type[CudapinError], code: Code) -> str:
     """Return the text of a file in UTF-8, without a byte order mark; raise the error class for one that is none."""
     try:
         text = read_bytes(file).decode().removeprefix("\ufeff")
-    except (OSError, UnicodeDecodeError) as error:
-        raise error_class(
-            Problem(
-                code=code,
-                what=f"`{shown}` cannot be read",
-                where=Where(path=shown),
-                why=f"wanted a text file in UTF-8, found {type(error).__name__}",
-                fix=f"mend `{shown}`",
-            )
-        ) from error
+    except UnicodeDecodeError as error:
+        why = f"wanted text in UTF-8, found the byte 0x{error.object[error.start]:02x} at offset {error.start}"
+        raise error_class(_unreadable(code, shown, why, f"save `{shown}` in UTF-8")) from error
+    except OSError as error:
+        why = f"wanted a readable file, found: {error.strerror or error}"
+        raise error_class(_unreadable(code, shown, why, f"make `{shown}` a file that you may read")) from error
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["exit_code", "own_failure", "problem_object", "render_github", "render_problem", "render_problems"]
 
+_CONTROLS = {number: f"\\x{number:02x}" for number in (*range(32), 127)}
+"""What a name in a file could do to a terminal, or to whoever reads our lines, in a form that is only shown."""
 _CANNOT_JUDGE = ("CP205", "CP206", "CP305", "CP416", "CP417", "CP501")
 
 
@@ -45,7 +47,7 @@ def render_problem(problem: Problem) -> str:
     if problem.where is not None:
         lines.append(f"  --> {problem.where}")
     lines += [f"  why: {problem.why}", f"  fix: {problem.fix}"]
-    return "\n".join(lines)
+    return "\n".join(line.translate(_CONTROLS) for line in lines)
 
 
 def render_problems(problems: Iterable[Problem]) -> str:
@@ -63,7 +65,7 @@ def render_github(problem: Problem) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A").translate(_CONTROLS)
 
 
 def problem_object(problem: Problem) -> dict[str, object]:

@@ -76,7 +76,7 @@ def test_every_kind_of_text(tmp_path: Path, content: bytes) -> None:
             b"[project]\nname = 'd\xff'\n",
             (
                 "`pyproject.toml` cannot be read\n  --> pyproject.toml\n"
-                "  why: wanted a text file in UTF-8, found UnicodeDecodeError"
+                "  why: wanted text in UTF-8, found the byte 0xff at offset 19"
             ),
         ),
         (
@@ -90,7 +90,7 @@ def test_every_kind_of_text(tmp_path: Path, content: bytes) -> None:
 def test_a_broken_pyproject(tmp_path: Path, content: bytes, expected: str) -> None:
     text = faults(lambda: open_(tmp_path, {"pyproject.toml": content}))
     assert text.startswith(f"error[CP101]: {expected}")
-    assert text.endswith("\n  fix: mend `pyproject.toml`")
+    assert text.endswith(("\n  fix: mend `pyproject.toml`", "\n  fix: save `pyproject.toml` in UTF-8"))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_file_in_no_text(tmp_path: Path) -> None:
     assert project.read("absent.txt") is None
     assert faults(lambda: project.read("uv.lock"), LockError) == (
         "error[CP205]: `uv.lock` cannot be read\n  --> uv.lock\n"
-        "  why: wanted a text file in UTF-8, found UnicodeDecodeError\n  fix: mend `uv.lock`"
+        "  why: wanted text in UTF-8, found the byte 0xff at offset 0\n  fix: save `uv.lock` in UTF-8"
     )
 
 
@@ -408,6 +408,26 @@ def test_a_lock_that_is_missing(tmp_path: Path, path: str, fix: str) -> None:
     assert faults(lambda: read_lock(project, path), LockError) == (
         f"error[CP202]: there is no lock file `{path}`\n  --> {path}\n"
         f"  why: wanted a lock file to build from, found none\n  fix: {fix}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tool", "command"),
+    [("[tool.poetry]", "poetry lock"), ("[tool.pdm]", "pdm lock"), ("[tool.uv]", "uv lock"), ("", "uv lock")],
+)
+def test_a_lock_that_is_missing_is_made_by_the_tool_of_the_project(tmp_path: Path, tool: str, command: str) -> None:
+    project = open_(tmp_path, {"pyproject.toml": f"{PROJECT}{tool}\n"})
+    assert faults(lambda: read_lock(project, find_lock(project)), LockError).endswith(f"\n  fix: {command}")
+
+
+def test_a_misspelled_lock_and_a_directory_in_place_of_one(tmp_path: Path) -> None:
+    project = open_(tmp_path, {"pyproject.toml": PROJECT, "uv.lock": "", "poetry.lock/x": ""})
+    assert faults(lambda: read_lock(project, "uv.lokc"), LockError).endswith(
+        '\n  fix: write `lock = "uv.lock"`, which is there'
+    )
+    assert faults(lambda: read_lock(project, "poetry.lock"), LockError) == (
+        "error[CP205]: `poetry.lock` is no file\n  --> poetry.lock\n"
+        "  why: wanted a lock file, found a directory or the like\n  fix: move `poetry.lock` away"
     )
 
 

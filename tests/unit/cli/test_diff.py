@@ -261,7 +261,7 @@ USE = "name a file, or a revision and a path as in `HEAD:uv.lock`"
     [
         ("none.lock", "`none.lock` is no lock file", "found no such file"),
         ("C:\\none.lock", "`C:\\none.lock` is no lock file", "found no such file"),
-        ("a\0b", "`a\0b` is no lock file", "found no such file"),
+        ("a\0b", "`a\\x00b` is no lock file", "found no such file"),
         ("x" * 5000, f"`{'x' * 5000}` is no lock file", "found no such file"),
         (".", "`.` is no lock file", "it is a directory"),
     ],

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cudapin.core.verdict import exit_code, problem_object, render_github, render_problem, render_problems
 from cudapin.errors import Code, ConfigError, CudapinError, LockError, MachineError, Problem, Refusal, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PROBLEM = Problem(
     code=Code.CP201,
@@ -69,6 +73,13 @@ def test_a_workflow_command_is_one_line() -> None:
         text
         == "::error file=uv.lock,line=3,title=CP201::100%25%0D%0A::error::x. why: wanted `a`, found `b`. fix: uv lock"
     )
+
+
+@pytest.mark.parametrize("render", [render_problem, render_github])
+def test_what_a_file_holds_cannot_steer_a_terminal(render: Callable[[Problem], str]) -> None:
+    text = render(replace(PROBLEM, what="a\x1b[31m\n::error::x"))
+    assert "\x1b" not in text
+    assert "\n::error" not in text
 
 
 def test_object() -> None:

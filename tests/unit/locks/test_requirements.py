@@ -203,7 +203,7 @@ def test_what_pins_a_package(line: str, version: str | None, url: str | None) ->
         ("alpha==1\n<<<<<<< HEAD", 2, "this is a merge conflict: `<<<<<<< HEAD`"),
         ("=======", 1, "this is a merge conflict: `=======`"),
         (">>>>>>> theirs", 1, "this is a merge conflict: `>>>>>>> theirs`"),
-        ("alpha==1\0", 1, "this is no PEP 508 requirement: `alpha==1\0`"),
+        ("alpha==1\0", 1, "this is no PEP 508 requirement: `alpha==1\\x00`"),
         ("-r more.txt", 1, "a lock file that includes another is not judged: `-r more.txt`"),
         ("--requirement more.txt", 1, "a lock file that includes another is not judged: `--requirement more.txt`"),
         (
