@@ -189,7 +189,7 @@ def test_a_path_from_the_root_of_the_repository(place: Place) -> None:
             "HEAD:../../README",
             "error[CP205]: `HEAD:../../README` cannot be read\n"
             "  --> HEAD:../../README\n"
-            "  why: wanted a text file in UTF-8, found UnicodeDecodeError\n"
+            "  why: wanted text in UTF-8, found the byte 0xff at offset 0\n"
             "  fix: name a revision that holds a lock file there\n",
         ),
     ],

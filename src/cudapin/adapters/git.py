@@ -132,12 +132,13 @@ class _Git:
         try:
             return self._run("cat-file", "blob", identifier).decode("utf-8")
         except UnicodeDecodeError as error:
+            at = error.start
             raise LockError(
                 Problem(
                     code=Code.CP205,
                     what=f"`{self.named}` cannot be read",
                     where=Where(path=self.named),
-                    why="wanted a text file in UTF-8, found UnicodeDecodeError",
+                    why=f"wanted text in UTF-8, found the byte 0x{error.object[at]:02x} at offset {at}",
                     fix="name a revision that holds a lock file there",
                 )
             ) from error
