@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipapp
@@ -24,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the platform tags are those of Linux"),
 ]
 
-PYENV = Path("/root/.pyenv/versions")
+PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
 PYTHONS = {version: sorted(PYENV.glob(f"{version}.*/bin/python")) for version in ("3.8", "3.9", "3.10", "3.12", "3.13")}
 PYPROJECT = """\
 [build-system]
