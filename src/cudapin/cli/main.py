@@ -170,9 +170,12 @@ def _format_in(arguments: list[str]) -> str:
 
 
 def _run(options: argparse.Namespace) -> Outcome:
+    from cudapin.adapters.files import start_noting
     from cudapin.adapters.project import find_root
     from cudapin.cli import commands
 
+    if getattr(options, "verbose", False):
+        start_noting()
     if options.command in ("audit", "doctor"):
         return _run_anywhere(options)
     root = find_root(Path(getattr(options, "project", ".")))
@@ -258,8 +261,18 @@ def _print(options: argparse.Namespace, outcome: Outcome | None, problems: tuple
         else:
             print(_coloured(render_problem(problem), problem, options), file=sys.stderr)
     if outcome and not getattr(options, "quiet", False):
-        for note in outcome.notes:
+        for note in (*outcome.notes, *_files_read(options)):
             print(f"note: {note}", file=sys.stderr)
+
+
+def _files_read(options: argparse.Namespace) -> tuple[str, ...]:
+    """Return which files of the project, and around it, counted; nothing without `-v`."""
+    if not getattr(options, "verbose", False):
+        return ()
+    from cudapin.adapters.files import noted
+
+    reads = (question.removeprefix("read ") for question in noted() if question.startswith("read "))
+    return tuple(f"read {os.path.relpath(path)}" for path in sorted(set(reads)))
 
 
 def _coloured(text: str, problem: Problem, options: argparse.Namespace) -> str:

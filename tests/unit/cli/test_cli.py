@@ -581,3 +581,11 @@ def test_an_extra_that_the_project_does_not_have(run: Any) -> None:
         "  why: `--extra` asks for `gpo`; the extras are `gpu`\n"
         "  fix: use `gpu`; the names are `gpu`\n"
     )
+
+
+def test_verbose_names_the_files_that_counted(run: Any) -> None:
+    assert "note: read" not in run("check", files=GATE).err
+    found = run("check", "-v", files=GATE).err
+    assert "note: read pyproject.toml\n" in found
+    assert "note: read uv.lock\n" in found
+    assert "note: read" not in run("check", "-v", "-q").err
