@@ -82,10 +82,15 @@ def cell(variant: str) -> str:
     return f"hatch-test.py{PYTHON}-{variant}"
 
 
+def online(workbench: Workbench) -> dict[str, str]:
+    """Return the settings for uv with a network: what it learns there must not be known to tests without one."""
+    return {"UV_OFFLINE": "0", "UV_CACHE_DIR": f"{workbench.uv_cache}-online"}
+
+
 def hatch(workbench: Workbench, place: Place, index: str, project: Path, *arguments: str, **settings: str) -> Outcome:
     """Run hatch in a project, without any GPU; `index` is the user's own."""
     no_gpu = {"CUDAPIN_DRIVER_VERSION": "", "CUDAPIN_GPU_ARCH": ""}
-    own = {"UV_OFFLINE": "0", "UV_FIND_LINKS": "", "UV_DEFAULT_INDEX": index, **no_gpu, **settings}
+    own = {**online(workbench), "UV_FIND_LINKS": "", "UV_DEFAULT_INDEX": index, **no_gpu, **settings}
     return workbench.run(place, sys.executable, "-m", "hatch", *arguments, cwd=project, **own)
 
 

@@ -18,6 +18,7 @@ from integration.cells import (
     download_test_tools,
     hatch,
     network,
+    online,
     read_report,
     served,
     write_pages,
@@ -192,7 +193,7 @@ def test_each_cell_of_the_torch_app_has_its_own_torch(
         text = pyproject.read_text(encoding="utf-8")
         assert text.count("https://download.pytorch.org/whl/") == 3
         pyproject.write_text(text.replace("https://download.pytorch.org", pytorch), encoding="utf-8")
-        locked = workbench.run(place, sys.executable, "-m", "uv", "lock", cwd=project, UV_OFFLINE="0")
+        locked = workbench.run(place, sys.executable, "-m", "uv", "lock", cwd=project, **online(workbench))
         assert locked.code == 0, locked.output
         done = hatch(workbench, place, f"{address}/simple", project, "test", "--all", *_REPORT, "-rs")
         assert done.code == 0, done.output
