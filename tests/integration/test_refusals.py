@@ -32,6 +32,14 @@ pytestmark = pytest.mark.integration
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the variant's packages exist for Linux")
 
+# uv refuses a wheel whose name has another version than its package; the name of an sdist it does not look at.
+SDIST_LOCK = (
+    UV_LOCK.replace("wheels = [\n    {", "sdist = {")
+    .replace("size = 1 },\n]", "size = 1 }")
+    .replace("-py3-none-any.whl", ".tar.gz")
+    .replace("size = 1 },\n]", "size = 1 }")
+    .replace("-py3-none-any.whl", ".tar.gz")
+)
 PYPROJECT = """\
 [build-system]
 requires = ["hatchling", "cudapin"]
@@ -243,7 +251,7 @@ PAIRS = [
         "a locked version that does not satisfy",
         variant=None,
         pyproject=UV_PYPROJECT,
-        files={"uv.lock": UV_LOCK},
+        files={"uv.lock": SDIST_LOCK},
         change=("uv.lock", 'version = "2.3.1"', 'version = "1.3.1"'),
         message="""
             error[CP204]: `uv.lock` is stale: the locked version of `iniconfig` does not satisfy its requirement
