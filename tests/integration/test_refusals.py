@@ -37,8 +37,6 @@ SDIST_LOCK = (
     UV_LOCK.replace("wheels = [\n    {", "sdist = {")
     .replace("size = 1 },\n]", "size = 1 }")
     .replace("-py3-none-any.whl", ".tar.gz")
-    .replace("size = 1 },\n]", "size = 1 }")
-    .replace("-py3-none-any.whl", ".tar.gz")
 )
 PYPROJECT = """\
 [build-system]
