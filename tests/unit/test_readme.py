@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cudapin.cli.main import _parser, main
+from cudapin.cli.arguments import make_parser
+from cudapin.cli.main import main
 from cudapin.core.config import parse_config
 from cudapin.core.lock import Source
 from cudapin.errors import Code, ConfigError
@@ -68,8 +69,8 @@ def _known(parser: argparse.ArgumentParser, *path: str) -> list[str]:
 
 def test_every_command_exists() -> None:
     section = README.split("\n## Command line\n", 1)[1].split("\n```", 1)[0]
-    commands = re.findall(r"^\| `cudapin ([a-z]+(?: [a-z]+)?)", section, re.MULTILINE)
-    assert sorted(commands) == sorted(_known(_parser()))
+    commands = re.findall(r"^\| `cudapin ([a-z-]+(?: [a-z]+)?)", section, re.MULTILINE)
+    assert sorted(commands) == sorted(_known(make_parser()))
     for command in commands:
         with pytest.raises(SystemExit, match=r"^0$"):
             main([*command.split(), "--help"])
