@@ -23,6 +23,7 @@ from cudapin.core.names import normalise
 from cudapin.core.select import default_name, is_declared_for, select_for_machine, select_variant
 from cudapin.core.waivers import divide
 from cudapin.errors import Code, ConfigError, LockError, Problem, Where
+from cudapin.run_variables import run_waivers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,15 +40,7 @@ if TYPE_CHECKING:
     from cudapin.core.target import Target
     from cudapin.core.waivers import Waived
 
-__all__ = ["Gate", "is_off", "open_gate"]
-
-
-def is_off(environ: Mapping[str, str]) -> bool:
-    """Tell whether `CUDAPIN=off` switches everything off. Raises ConfigError for any other value."""
-    value = environ.get("CUDAPIN", "")
-    if value not in ("", "off", "on"):
-        raise ConfigError(_variable("CUDAPIN", value, "`off` or nothing", "unset CUDAPIN, or set it to `off`"))
-    return value == "off"
+__all__ = ["Gate", "open_gate"]
 
 
 def open_gate(root: Path, environ: Mapping[str, str]) -> Gate:
@@ -302,15 +295,7 @@ class Gate:
     @cached_property
     def run_waivers(self) -> tuple[Waiver, ...]:
         """The waivers of this run only (`CUDAPIN_ALLOW`)."""
-        codes = [code.strip() for code in self.environ.get("CUDAPIN_ALLOW", "").split(",") if code.strip()]
-        unknown = [code for code in codes if code not in Code.__members__]
-        if unknown:
-            raise ConfigError(
-                _variable(
-                    "CUDAPIN_ALLOW", unknown[0], "codes such as `CP201,CP305`", nearest(unknown[0], Code.__members__)
-                )
-            )
-        return tuple(Waiver(code=Code[code], reason="CUDAPIN_ALLOW") for code in codes)
+        return run_waivers(self.environ)
 
     def waive(self, problems: Iterable[Problem], variant: str | None = None) -> Waived:
         """Divide problems into those that stand and those that a waiver accepts; an expired one accepts nothing."""
@@ -327,17 +312,6 @@ class Gate:
             fix="mend what it waived, or give it a new date",
         )
 
-    # What else counts
-
-    def settings(self) -> dict[str, str]:
-        """Return what of the environment changed this build, for the record: no paths, no variant."""
-        found = {name: self.environ[name] for name in ("CUDAPIN_ALLOW", "CUDAPIN_GUARD") if self.environ.get(name)}
-        if self.environ.get("CUDAPIN_FACTS"):
-            from cudapin.adapters.facts import facts_digest
-
-            found["CUDAPIN_FACTS"] = facts_digest(self.environ) or ""
-        return found
-
     def _where(self, *key: str) -> Where:
         source = self.project.pyproject.source
         return Where(path=source.path, line=find_line(source.text, *key), key=".".join(key))
@@ -347,12 +321,3 @@ def _without_index(selection: Selection) -> Selection:
     """Forget the default index of packages, where the variant says which index its lock does not record."""
     packages = (replace(item, index="") if item.index is None else item for item in selection.packages)
     return replace(selection, packages=tuple(packages))
-
-
-def _variable(name: str, value: str, wanted: str, fix: str) -> Problem:
-    return Problem(
-        code=Code.CP108,
-        what=f"`{name}` has a value that means nothing",
-        why=f"wanted {wanted}, found `{value}`",
-        fix=fix,
-    )

@@ -15,7 +15,8 @@ from cudapin.core.target import Target
 from cudapin.core.verdict import render_problems
 from cudapin.discipline import judge_variant, judge_variants
 from cudapin.errors import Code, ConfigError, Problem, Refusal
-from cudapin.gate import Gate, is_off, open_gate
+from cudapin.gate import Gate, open_gate
+from cudapin.run_variables import is_off
 from unit.support import LINUX, MACOS, PROJECT, STALE_CPU, VARIANTS, faults, locked, write
 
 if TYPE_CHECKING:

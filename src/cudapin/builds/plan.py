@@ -13,6 +13,7 @@ from cudapin.builds.judgement import is_readable, locked_build_requirements
 from cudapin.core.locate import find_line
 from cudapin.core.stamp import default_platforms, stamp_metadata
 from cudapin.errors import Code, ConfigError, Problem, Where
+from cudapin.run_variables import settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,7 +138,7 @@ def _record(
         if selection is None
         else {item.package.name: item.package.version for item in gate.bound(variant, selection)},
         "build": build,
-        "settings": gate.settings(),
+        "settings": settings(gate.environ),
         "waived": _waived_record(judgement),
     }
 

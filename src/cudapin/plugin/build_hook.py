@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import shutil
-import tempfile
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +13,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from cudapin.core.verdict import own_failure, render_problem
 from cudapin.errors import Code, CudapinError, Problem, Refusal
 from cudapin.plugin.boundary import refusing
+from cudapin.plugin.leftovers import Leftovers
 from cudapin.plugin.variables import (
     export_flags,
     export_toolkit,
@@ -50,8 +47,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         """Tell the other hooks which variant is built, before any of them runs; what is wrong is said later."""
         super().__init__(*args, **kwargs)
         self._gate: Gate | None = None
-        self._temporary: list[Path] = []
-        self._kept: list[tuple[Path, Path]] = []
+        self._files = Leftovers()
         self._has_binaries = False
         self._tags: tuple[object, ...] = ()
         self._recorded: tuple[Variant, Mapping[str, Any]] | None = None
@@ -102,7 +98,8 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
 
     def _open(self) -> tuple[Gate | None, Choice | None]:
         """Return the gate and the variant; (None, None) where `CUDAPIN=off`."""
-        from cudapin.gate import is_off, open_gate
+        from cudapin.gate import open_gate
+        from cudapin.run_variables import is_off
 
         environ = user_environ()
         if is_off(environ):
@@ -147,10 +144,11 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         judgement.refuse()
         seal, carried = seal_sdist(gate, judgement)
         build_data["force_include"].update(carried)
-        build_data["force_include"][self._write(SEAL_NAME, render_seal(seal))] = SEAL_NAME
+        build_data["force_include"][self._files.write(SEAL_NAME, render_seal(seal))] = SEAL_NAME
 
     def _open_neutral(self) -> tuple[Gate | None, None]:
-        from cudapin.gate import is_off, open_gate
+        from cudapin.gate import open_gate
+        from cudapin.run_variables import is_off
 
         environ = user_environ()
         if is_off(environ):
@@ -183,7 +181,8 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         if choice is not None:
             self._stamp(gate, choice, judgement, build_data, binaries, compiled=compiled)
         self._tags = _tag_data(build_data)
-        self._keep_older()
+        prefix = self.build_config.builder.normalize_file_name_component(self.metadata.core.name)
+        self._files.keep_older(Path(self.directory), prefix)
 
     def _stamp(
         self,
@@ -215,7 +214,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
             from cudapin.plugin.guard_file import find_target
 
             target = find_target(gate, config, build_data)
-            build_data["force_include"][self._write("guard.py", plan.guard)] = target
+            build_data["force_include"][self._files.write("guard.py", plan.guard)] = target
         self._unstamp = restamp(self.metadata, plan.metadata)
         if plan.platforms is not None:
             build_data["tag"] = self._tag(build_data, plan.platforms)
@@ -303,54 +302,21 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
             )
         )
 
-    # Files that do not outlive the build
-
-    def _write(self, name: str, text: str) -> str:
-        directory = Path(tempfile.mkdtemp(prefix="cudapin-"))
-        self._temporary.append(directory)
-        atexit.register(shutil.rmtree, directory, ignore_errors=True)
-        path = directory / name
-        path.write_text(text, encoding="utf-8", newline="\n")
-        return str(path)
-
-    def _add_record(self, build_data: dict[str, Any], record: Mapping[str, Any]) -> None:
-        from cudapin.core.stamp import RECORD_NAME, render_record
-
-        build_data["extra_metadata"][self._write(RECORD_NAME, render_record(record))] = RECORD_NAME
-
-    def _keep_older(self) -> None:
-        """Keep a second name for each wheel that this build could replace: a late refusal puts it back."""
-        directory = Path(self.directory)
-        if not directory.is_dir():
-            return
-        prefix = f"{self.build_config.builder.normalize_file_name_component(self.metadata.core.name)}-"
-        older = [path for path in directory.glob("*.whl") if path.name.startswith(prefix)]
-        if older:
-            kept = Path(tempfile.mkdtemp(prefix=".cudapin-", dir=directory))
-            self._temporary.append(kept)
-            atexit.register(shutil.rmtree, kept, ignore_errors=True)
-            for path in older:
-                try:
-                    os.link(path, kept / path.name)
-                except OSError:
-                    shutil.copy2(path, kept / path.name)
-                self._kept.append((path, kept / path.name))
-
-    def _take_back(self, artifact: Path) -> None:
-        """Remove a refused wheel; a wheel of the same name from before is put back."""
-        artifact.unlink(missing_ok=True)
-        for path, kept in self._kept:
-            if path == artifact:
-                kept.replace(path)
-        self._clean_up()
-
     def _clean_up(self) -> None:
         """Leave no file, no stamp and no variable to what the same process builds next."""
         self._unstamp()
         withdraw()
-        for directory in self._temporary:
-            shutil.rmtree(directory, ignore_errors=True)
-        self._temporary.clear()
+        self._files.remove()
+
+    def _take_back(self, artifact: Path) -> None:
+        """Remove a refused wheel; a wheel of the same name from before is put back."""
+        self._files.take_back(artifact)
+        self._clean_up()
+
+    def _add_record(self, build_data: dict[str, Any], record: Mapping[str, Any]) -> None:
+        from cudapin.core.stamp import RECORD_NAME, render_record
+
+        build_data["extra_metadata"][self._files.write(RECORD_NAME, render_record(record))] = RECORD_NAME
 
 
 def _is_compiled(build_data: dict[str, Any]) -> bool:

@@ -40,9 +40,10 @@ def stamp_table(root: Path, metadata: dict[str, Any]) -> None:
     """Stamp a `[project]` table in place as the wheel's metadata will be. Raises CudapinError where it cannot."""
     from cudapin.adapters.project import has_build_hook
     from cudapin.builds.plan import plan_metadata
-    from cudapin.gate import is_off, open_gate
+    from cudapin.gate import open_gate
     from cudapin.plugin.project_table import metadata_of_table, update_table
     from cudapin.plugin.variables import requested_variant
+    from cudapin.run_variables import is_off
 
     gate = open_gate(root, os.environ)
     if is_off(os.environ) or not has_build_hook(gate.project, os.environ):
