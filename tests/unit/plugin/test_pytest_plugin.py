@@ -16,6 +16,7 @@ from cudapin.core.machine import Gpu, Machine
 pytest_plugins = ("pytester",)
 
 _PLUGIN = ("-p", "cudapin.plugin.pytest_plugin", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly")
+_PLUGIN += ("-p", "no:hypothesispytest")  # its summary imports all of Hypothesis again in each run
 _DROPPED = ("platform ", "rootdir: ", "configfile: ", "plugins: ", "cachedir: ")
 _CELL = {
     "CUDAPIN_CELL": "hatch-test.py3.12-cu126",
