@@ -32,18 +32,23 @@ def write_wheel(
     classifiers: tuple[str, ...] = (),
     record: str | None = None,
     listing: str | None = None,
+    headers: str = "",
+    wheel: str = "",
     method: int = zipfile.ZIP_DEFLATED,
 ) -> Path:
-    """Write a wheel and return its path; `record` is cudapin's, `listing` stands in for RECORD."""
+    """Write a wheel and return its path; `record` is cudapin's, `listing` stands in for RECORD.
+
+    `headers` and `wheel` are further lines of METADATA and WHEEL.
+    """
     project, version, *_, tags = name.removesuffix(".whl").split("-", 2)
     info = f"{project}-{version}.dist-info"
-    headers = [f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n"]
-    headers += [f"Requires-Dist: {text}\n" for text in requires]
-    headers += [f"Classifier: {text}\n" for text in classifiers]
+    lines = [f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n"]
+    lines += [f"Requires-Dist: {text}\n" for text in requires]
+    lines += [f"Classifier: {text}\n" for text in classifiers]
     members = {
         **(files or {}),
-        f"{info}/METADATA": "".join(headers).encode(),
-        f"{info}/WHEEL": f"Wheel-Version: 1.0\nTag: {tags}\n".encode(),
+        f"{info}/METADATA": ("".join(lines) + headers).encode(),
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nTag: {tags}\n{wheel}".encode(),
     }
     if record is not None:
         members[f"{info}/extra_metadata/cudapin.json"] = record.encode()

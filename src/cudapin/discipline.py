@@ -6,16 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cudapin.core.cuda_fix import Setting, find_indexes, find_named
+from cudapin.core.judge_compiler import judge_compiler
 from cudapin.core.judge_cuda import judge_cuda
 from cudapin.core.judge_names import judge_index, judge_names
 from cudapin.core.locate import find_line
-from cudapin.errors import CudapinError, Problem, Where, sort_problems
+from cudapin.errors import Code, CudapinError, Problem, Where, sort_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cudapin.core.config import Variant
-    from cudapin.core.lock import Selection
+    from cudapin.core.lock import Selection, Source
     from cudapin.gate import Gate
 
 __all__ = ["judge_coverage", "judge_variant", "judge_variants"]
@@ -33,11 +34,20 @@ def judge_variant(gate: Gate, variant: Variant) -> tuple[Problem, ...]:
     names = [name for name in (*variant.pin, *variant.build_requires) if not _is_selected(gate, variant, name)]
     return sort_problems(
         (
-            *problems,
+            *(_declared(problem, variant, source) for problem in problems),
+            *judge_compiler(variant, selection, bound, path),
             *judge_index(variant, bound, source),
             *judge_names(variant, names, _selected_names(gate) if names else frozenset(), source),
         )
     )
+
+
+def _declared(problem: Problem, variant: Variant, source: Source) -> Problem:
+    """Show where a variant is declared that selects nothing of a CUDA: no line of its lock is to blame."""
+    if problem.code is not Code.CP308:
+        return problem
+    key = ("tool", "cudapin", "variants", variant.name)
+    return replace(problem, where=Where(path=source.path, line=find_line(source.text, *key), key=".".join(key)))
 
 
 def _setting(gate: Gate, variant: Variant, path: str) -> Setting:

@@ -6,7 +6,6 @@ The rules live in `core` and `locks`; here they meet the project, the environmen
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import posixpath
 from dataclasses import replace
 from functools import cached_property, partial
@@ -55,6 +54,8 @@ def open_gate(root: Path, environ: Mapping[str, str]) -> Gate:
 
 def _check_misspelled(tool: Mapping[str, object], project: Project) -> None:
     """A table that is almost called `[tool.cudapin]` would switch everything off without a word."""
+    import difflib
+
     source = project.pyproject.source
     for name in difflib.get_close_matches("cudapin", tool, cutoff=0.8):
         raise ConfigError(
@@ -236,7 +237,7 @@ class Gate:
     def _mendable(self, problem: Problem) -> Problem:
         """Let the mend of a lock pass the gate: locking a project with dynamic dependencies may build its wheel."""
         is_build = problem.fix.startswith(("uv pip compile", "pip-compile", "python "))
-        if is_build and {"dependencies", "optional-dependencies"} & self._dynamic:
+        if is_build and not self.project.has_own_backend and {"dependencies", "optional-dependencies"} & self._dynamic:
             return replace(problem, fix=f"CUDAPIN=off {problem.fix}")
         return problem
 

@@ -61,7 +61,7 @@ def test_auto_without_a_variant_that_fits(tmp_path: Path) -> None:
     assert faults(lambda: gate.choose("auto")) == (
         "error[CP104]: `auto` finds no variant for this machine\n"
         "  why: cu128: no NVIDIA driver was found; cu128: no GPU was found\n"
-        "  fix: name one of `cu128` in `CUDAPIN_VARIANT`"
+        "  fix: name one of `cu128` instead"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import struct
 import zipfile
 import zlib
@@ -27,6 +28,7 @@ _HEADER_MAGIC = b"PK\x03\x04"
 _UTF8 = 0x800
 _CHUNK, _PIECE = 1 << 16, 1 << 18
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_FIX = "build or download the wheel anew"
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError)
 """What zipfile raises for damaged archives; its own error is only one of them."""
 
@@ -35,6 +37,8 @@ _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedErro
 def open_archive(path: Path, shown: str) -> Iterator[tuple[ZipFile, BinaryIO]]:
     """Open a wheel, and judge its directory before anything is unpacked. Raises LockError (CP416)."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise unreadable(shown, "wanted a wheel, which is a zip archive, found a device, a pipe or a socket")
         with path.open("rb") as stream, _directory(stream) as archive:
             size = stream.seek(0, 2)
             why = _harm(archive.infolist(), size)
@@ -43,7 +47,12 @@ def open_archive(path: Path, shown: str) -> Iterator[tuple[ZipFile, BinaryIO]]:
             yield archive, stream
     except _FAULTS as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise unreadable(shown, f"wanted a wheel, which is a zip archive, found: {reason}") from error
+        fixes: dict[type, str] = {
+            IsADirectoryError: f"name the wheels in it, such as `{shown}/*.whl`",
+            FileNotFoundError: "look how the wheel is called, and where it is",
+        }
+        fix = fixes.get(type(error), _FIX)
+        raise unreadable(shown, f"wanted a wheel, which is a zip archive, found: {reason}", fix) from error
 
 
 def _directory(stream: BinaryIO) -> ZipFile:
@@ -53,7 +62,7 @@ def _directory(stream: BinaryIO) -> ZipFile:
         raise zipfile.BadZipFile(str(error)) from error
 
 
-def unreadable(shown: str, why: str, fix: str = "build or download the wheel anew") -> LockError:
+def unreadable(shown: str, why: str, fix: str = _FIX) -> LockError:
     """Return the error for a wheel that is of no use."""
     return LockError(
         Problem(code=Code.CP416, what=f"`{shown}` cannot be read", where=Where(path=shown), why=why, fix=fix)

@@ -30,6 +30,7 @@ __all__ = [
     "compiler_version",
     "find_changed_file",
     "find_distributions",
+    "is_joined",
     "join_toolkit",
     "nvcc_version",
     "read_installed",
@@ -166,6 +167,14 @@ def join_toolkit(packages: Iterable[Distribution]) -> Path | None:
     if key not in _joined or not _joined[key].is_dir():
         _joined[key] = _link(roots)
     return _joined[key]
+
+
+def is_joined(path: Path) -> bool:
+    """Tell whether a toolkit, or a compiler in one, is made of packages of this environment (see `join_toolkit`)."""
+    parents = {path, *path.parents}
+    if any(joined in parents for joined in _joined.values()):
+        return True
+    return any(Path(folder, "nvidia") in parents for folder in sys.path if folder)
 
 
 def _identity(package: Distribution) -> tuple[str, ...]:

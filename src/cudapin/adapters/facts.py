@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pkgutil
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
 import tomli
@@ -45,6 +47,8 @@ def facts_digest(environ: Mapping[str, str]) -> str | None:
 
 def _read(path: str) -> bytes:
     try:
+        if not S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):  # noqa: PTH112, PTH116
+            raise ConfigError(_problem(f"wanted a file, found a device, a pipe or a socket in `{path}`"))
         return read_bytes(Path(path))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

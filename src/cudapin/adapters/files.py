@@ -5,7 +5,6 @@ Whoever decides something about a project asks here: a question that is not note
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,7 +65,7 @@ def read_bytes(path: Path) -> bytes:
         _note("read", path, _UNREADABLE)
         raise
     if _is_noting:
-        _note("read", path, hashlib.sha256(found).hexdigest())
+        _note("read", path, _digest(found))
     return found
 
 
@@ -88,7 +87,7 @@ def _answer(question: str) -> str:
     try:
         if kind == "read":
             with open(path, "rb") as file:  # noqa: PTH123 (a Path for each would cost as much as the reading)
-                return hashlib.sha256(file.read()).hexdigest()
+                return _digest(file.read())
         if kind == "is-file":
             return str(os.path.isfile(path))  # noqa: PTH113
         if kind == "exists":
@@ -100,4 +99,10 @@ def _answer(question: str) -> str:
 
 
 def _of_paths(paths: list[Path]) -> str:
-    return hashlib.sha256("\0".join(map(str, paths)).encode("utf-8", "surrogateescape")).hexdigest()
+    return _digest("\0".join(map(str, paths)).encode("utf-8", "surrogateescape"))
+
+
+def _digest(data: bytes) -> str:
+    import hashlib  # loads OpenSSL: only where something is noted
+
+    return hashlib.sha256(data).hexdigest()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import shlex
+import re
 from functools import partial
 from typing import TYPE_CHECKING
 
 from cudapin.adapters.files import exists, glob, is_file
-from cudapin.adapters.workspace import find_uv_lock, read_input, read_uv_inputs
+from cudapin.adapters.workspace import filled_dynamic, find_uv_lock, read_input, read_uv_inputs
 from cudapin.core.fields import name_list
 from cudapin.errors import Code, ConfigError, LockError, Problem, Where
 
@@ -27,6 +26,8 @@ _NOT_JUDGED = {
     "conda-lock": "only conda-lock itself knows what its content hash covers",
     "pixi": "it records no digest of what it was made from",
 }
+_PIN = re.compile(r"^[A-Za-z0-9][\w.-]*(?:\[[^\]\n]*\])? *(?:===? *[0-9]|@ )|--hash=", re.MULTILINE)
+"""What at least one line of compiled requirements holds."""
 _COMMANDS = {
     "uv.lock": "uv lock",
     "poetry.lock": "poetry lock",
@@ -79,6 +80,8 @@ def _missing(project: Project, path: str) -> Problem:
     if exists(project.locate(path)):
         what, why = f"`{path}` is no file", "wanted a lock file, found a directory or the like"
         return Problem(code=Code.CP205, what=what, where=Where(path=path), why=why, fix=f"move `{path}` away")
+    import difflib
+
     fix = _how_to_make(path)
     there = [name for name in _CANDIDATES if is_file(project.locate(name))]
     if similar := difflib.get_close_matches(path, there, n=1):
@@ -122,7 +125,25 @@ def parse_lock(name: str, source: Source, project: Project) -> Lock:
     from cudapin.locks.requirements.lock import parse_requirements
 
     tool = project.pyproject.table.get("tool")
-    return parse_requirements(source, tool.get("uv") if isinstance(tool, dict) else None)
+    try:
+        return parse_requirements(source, tool.get("uv") if isinstance(tool, dict) else None)
+    except LockError as error:
+        if _PIN.search(source.text):
+            raise
+        raise LockError(_no_lock(project, path)) from error
+
+
+def _no_lock(project: Project, path: str) -> Problem:
+    """Say that a file that was named as a lock file is none at all, and which files of the project are."""
+    there = [
+        name for name in _CANDIDATES if name != path and is_file(project.locate(name)) and _competes(project, name)
+    ]
+    make = _how_to_make(path) if path.endswith((".txt", ".lock")) else "uv lock"
+    instead = f"name a lock file of the project: {name_list(there)}" if there else make
+    why = (
+        "wanted a lock file of uv, poetry or pdm, a `pylock.toml`, or requirements with hashes; no line pins a version"
+    )
+    return Problem(code=Code.CP205, what=f"`{path}` is no lock file", where=Where(path=path), why=why, fix=instead)
 
 
 def judge_lock(project: Project, lock: Lock, users: Sequence[Variant], environment: Mapping[str, str]) -> LockVerdict:
@@ -165,12 +186,15 @@ def _judge_independent(
         from cudapin.locks.pylock.lock import Pylock
 
         if isinstance(lock, Pylock):
-            return judge_pylock(lock, project.pyproject, users, read, environment)
+            is_hashed = lock.document.created_by == "pdm"  # its hash is of what stands in `pyproject.toml`
+            own = project.pyproject if is_hashed else filled_dynamic(project.pyproject, project.root)
+            return judge_pylock(lock, own, users, read, environment)
     from cudapin.locks.requirements.fresh import judge_requirements
     from cudapin.locks.requirements.lock import RequirementsLock
 
     if isinstance(lock, RequirementsLock):
-        return judge_requirements(lock, project.pyproject, users, read, environment)
+        own = filled_dynamic(project.pyproject, project.root)
+        return judge_requirements(lock, own, users, read, environment)
     raise TypeError(lock.format)
 
 
@@ -211,4 +235,6 @@ def _competes(project: Project, name: str) -> bool:
 def _how_to_make(path: str) -> str:
     if command := _COMMANDS.get(path.rsplit("/", 1)[-1]):
         return command
+    import shlex
+
     return f"uv pip compile pyproject.toml --universal --generate-hashes -o {shlex.quote(path)}"

@@ -42,7 +42,12 @@ def find_toolkits(environ: Mapping[str, str], root: Path = Path("/")) -> tuple[T
             version = _of_compiler(compiler, environ)
         key = os.path.realpath(place)
         if key not in found:
-            found[key] = Toolkit(version=version, path=str(place), source=source)
+            found[key] = Toolkit(
+                version=version,
+                path=str(place),
+                source=source,
+                has_nvcc=compiler is not None and os.access(compiler, os.X_OK),
+            )
     return tuple(found.values())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ __all__ = [
     "digest",
     "find_root",
     "has_build_hook",
+    "is_built_by_hatchling",
     "parse_toml",
     "read_project",
     "read_pyproject",
@@ -68,6 +68,12 @@ class Project:
         table = self.pyproject.table.get("project")
         return table if isinstance(table, dict) else {}
 
+    @property
+    def has_own_backend(self) -> bool:
+        """Whether its build backend is `cudapin.build`, to which a metadata read is no wheel build."""
+        build_system = self.pyproject.table.get("build-system", {})
+        return bool(build_system.get("build-backend") == "cudapin.build")
+
     def locate(self, path: str) -> Path:
         """Return where the file that is called `path` in messages lies; in an sdist it may be a carried copy."""
         if self.seal is not None and (sealed := self.seal.files.get(path)) and sealed.path is not None:
@@ -93,6 +99,8 @@ class Project:
 
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
+    import hashlib
+
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
@@ -168,6 +176,12 @@ def has_build_hook(project: Project, environ: Mapping[str, str]) -> bool:
         environ.get(name) in ("1", "true") for name in ("HATCH_BUILD_HOOKS_ENABLE", "HATCH_BUILD_HOOK_ENABLE_CUDAPIN")
     )
     return bool(hook.get("enable-by-default", True)) or any(enabled)
+
+
+def is_built_by_hatchling(project: Project) -> bool:
+    """Tell whether hatchling builds the project, itself or through cudapin's own backend, so that hooks run."""
+    backend = project.pyproject.table.get("build-system", {}).get("build-backend")
+    return project.has_own_backend or backend == "hatchling.build"
 
 
 def read_pyproject(file: Path, shown: str, directory: str) -> Pyproject:

@@ -7,9 +7,11 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cudapin.adapters.buildenv import nvcc_version, read_toolkit_version
+from cudapin.adapters.buildenv import is_joined, nvcc_version, read_toolkit_version
+from cudapin.adapters.host_compiler import find_host_compilers
 from cudapin.core.cuda import parse_cuda
 from cudapin.core.judge_cuda import variant_cuda_text
+from cudapin.core.judge_host import judge_host
 from cudapin.errors import Code, Problem
 
 if TYPE_CHECKING:
@@ -17,51 +19,78 @@ if TYPE_CHECKING:
 
     from cudapin.core.config import Variant
     from cudapin.core.cuda import CudaVersion
+    from cudapin.core.facts import Facts
 
-__all__ = ["find_nvcc", "judge_toolchain"]
+__all__ = ["find_nvcc", "judge_toolchain", "ships_kernels"]
 
 _ROOTS = ("CUDA_HOME", "CUDA_PATH")
 _NOT_OURS = ("build", "dist", "node_modules")
 
 
 def judge_toolchain(
-    variant: Variant, *, user: Mapping[str, str], effective: Mapping[str, str], root: Path
+    variant: Variant, *, user: Mapping[str, str], effective: Mapping[str, str], root: Path, facts: Facts
 ) -> tuple[Problem, ...]:
     """Compare the toolkits that variables name, and an `nvcc` that `.cu` files would use, with the variant.
 
-    Another major is an error where a variable names the toolkit; another minor, or an `nvcc` on PATH, a warning.
-    `user` is the environment as the user made it, `effective` the one that compilers get: in that, a toolkit of the
-    locked packages may bring an `nvcc`, and the one on PATH is not used.
+    Another major is an error where a variable names the toolkit; another minor, or an `nvcc` on PATH, a warning, and
+    so is a host compiler that the nvcc does not take. `user` is the environment as the user made it, `effective` the
+    one that compilers got: in that, a toolkit of the locked packages may bring an `nvcc`, and the one on PATH is not
+    used; and another build hook may have pointed a variable elsewhere.
     """
     if not variant.cuda:
         return ()
     problems = []
-    for name, version in _named_toolkits(user):
+    named = _changed_since(user, effective)
+    for name, version in _named_toolkits(named):
         if version is None:
-            problems.append(_unread(user, variant, name))
+            problems.append(_unread(named, variant, name))
         elif not any(version.major == cuda.major for cuda in variant.cuda):
-            problems.append(_wrong(user, variant, name, version, major=True))
+            problems.append(_wrong(named, variant, name, version, major=True))
         elif not any(version.matches(cuda) for cuda in variant.cuda):
-            problems.append(_wrong(user, variant, name, version, major=False))
-    is_named = any(user.get(name) for name in _ROOTS) or effective.get("CUDACXX")
-    if not is_named and _ships_kernels(root):
-        version = _parsed(nvcc_version("nvcc", effective))
-        if version is not None and not any(version.matches(cuda) for cuda in variant.cuda):
-            problems.append(_wrong(effective, variant, "PATH", version, major=False))
+            problems.append(_wrong(named, variant, name, version, major=False))
+    if ships_kernels(root):
+        compiler, is_on_path = _find_compiler(effective)
+        version = _parsed(nvcc_version(compiler, effective))
+        if is_on_path and version is not None and not any(version.matches(cuda) for cuda in variant.cuda):
+            problems.append(_on_path(effective, variant, version))
+        if version is not None:
+            problems += judge_host(find_host_compilers(effective), version, facts, variant.name)
     return tuple(problems)
 
 
-def find_nvcc(effective: Mapping[str, str]) -> str | None:
-    """Return the release of the `nvcc` that variables name to compilers, as `major.minor`; None where they name none.
+def find_nvcc(effective: Mapping[str, str], root: Path) -> dict[str, str | None]:
+    """Return the release of the `nvcc` that variables name to compilers, for the record; null where they name none.
 
-    One that is only on PATH does not count: whether a build calls it cannot be told.
+    One that is only on PATH counts where the project ships kernels, and is marked: that a build calls it is likely,
+    and cannot be told.
     """
+    compiler, is_on_path = _find_compiler(effective)
+    if not is_on_path:
+        return {"nvcc": nvcc_version(compiler, effective)}
+    version = nvcc_version(compiler, effective) if ships_kernels(root) else None
+    return {"nvcc": None} if version is None else {"nvcc": version, "nvcc_from": "PATH"}
+
+
+def _find_compiler(effective: Mapping[str, str]) -> tuple[str, bool]:
+    """Return the nvcc that variables name, else the one on PATH, and whether it is that."""
     if compiler := effective.get("CUDACXX"):
-        return nvcc_version(compiler, effective)
+        return compiler, False
     for name in _ROOTS:
         if toolkit := effective.get(name):
-            return nvcc_version(str(Path(toolkit) / "bin" / "nvcc"), effective)
-    return None
+            compiler = str(Path(toolkit) / "bin" / "nvcc")
+            if shutil.which(compiler) is not None:  # a toolkit of wheels may be headers and libraries only
+                return compiler, False
+    return "nvcc", True
+
+
+def _changed_since(user: Mapping[str, str], effective: Mapping[str, str]) -> dict[str, str]:
+    """Return the user's environment with the toolkits that another hook named, and without our own."""
+    found = dict(user)
+    for name in (*_ROOTS, "CUDACXX"):
+        value = effective.get(name)
+        if value and value != user.get(name) and not is_joined(Path(value)):
+            found[name] = value
+    return found
 
 
 def _named_toolkits(environ: Mapping[str, str]) -> list[tuple[str, CudaVersion | None]]:
@@ -82,7 +111,8 @@ def _parsed(text: str | None) -> CudaVersion | None:
         return None
 
 
-def _ships_kernels(root: Path) -> bool:
+def ships_kernels(root: Path) -> bool:
+    """Whether a project has `.cu` files, outside of what other tools put below it."""
     for folder, directories, files in os.walk(root):
         directories[:] = [
             name
@@ -98,16 +128,23 @@ def _wrong(environ: Mapping[str, str], variant: Variant, name: str, version: Cud
     return Problem(
         code=Code.CP404 if major else Code.CP405,
         level="error" if major else "warning",
-        what=f"the toolkit that `{name}` names is CUDA {version}"
-        if name != "PATH"
-        else f"the `nvcc` on PATH is of CUDA {version}",
-        why=f"wanted {variant_cuda_text(variant)} for variant `{variant.name}`, found CUDA {version}"
-        + (
-            f" in `{environ[name]}`"
-            if name in environ and name != "PATH"
-            else f" ({shutil.which('nvcc', path=environ.get('PATH'))})"
-        ),
+        what=f"the toolkit that `{name}` names is CUDA {version}",
+        why=f"wanted {variant_cuda_text(variant)} for variant `{variant.name}`, found CUDA {version} in "
+        f"`{environ[name]}`",
         fix=f"point `{name}` at a toolkit of {variant_cuda_text(variant)}, or unset it",
+        variant=variant.name,
+    )
+
+
+def _on_path(environ: Mapping[str, str], variant: Variant, version: CudaVersion) -> Problem:
+    return Problem(
+        code=Code.CP405,
+        level="warning",
+        what=f"the `nvcc` on PATH is of CUDA {version}",
+        why=f"wanted {variant_cuda_text(variant)} for variant `{variant.name}`, found CUDA {version} "
+        f"({shutil.which('nvcc', path=environ.get('PATH'))}), and the project has `.cu` files",
+        fix=f"point `CUDA_HOME` at a toolkit of {variant_cuda_text(variant)}, or lock `nvidia-cuda-nvcc` and name it "
+        "in `build-requires`",
         variant=variant.name,
     )
 

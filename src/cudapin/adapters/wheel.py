@@ -9,15 +9,18 @@ import io
 import json
 import tempfile
 from contextlib import suppress
+from dataclasses import dataclass
 from email.parser import HeaderParser
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from cudapin.adapters.archive import inflate, open_archive, read_member, unreadable
 from cudapin.core.audit import Subject
-from cudapin.core.binary import binary_format, read_binary
+from cudapin.core.binary import read_binary
+from cudapin.core.binary_format import is_compiled
 from cudapin.core.compiled import Binary
 from cudapin.core.names import normalise
 from cudapin.core.stamp import RECORD_NAME
+from cudapin.core.wheel_name import split_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,14 +28,29 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zipfile import ZipFile, ZipInfo
 
-__all__ = ["read_files", "read_wheel"]
+__all__ = ["WheelInfo", "parse_headers", "read_files", "read_info", "read_wheel"]
 
 _IN_MEMORY = 16 << 20
 _MOST_METADATA = 16 << 20
 _MOST_RECORD = 64 << 20
-_READ = ("elf", "pe", "fatbin", "mach-o")
 _ALGORITHMS = {"sha256": 32, "sha384": 48, "sha512": 64}
 _UNLISTED = ("RECORD", "RECORD.jws", "RECORD.p7s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelInfo:
+    """What a wheel says of itself, read without its other files: the name of its `.dist-info` folder and what is there.
+
+    `record` is cudapin's, `record_fault` why it cannot be read; `rows` are hash and size of each file in RECORD.
+    """
+
+    folder: str
+    name: str
+    version: str
+    record: Mapping[str, Any] | None
+    record_fault: str | None
+    rows: Mapping[str, tuple[str, str]]
+    extra: bytes | None = None
 
 
 class _Digest(Protocol):
@@ -50,7 +68,7 @@ def read_files(files: Mapping[str, Path]) -> tuple[Binary, ...]:
     found = []
     for name, path in sorted(files.items()):
         with suppress(OSError), path.open("rb", buffering=0) as stream:
-            if binary_format(stream.read(8)) in _READ:
+            if is_compiled(stream.read(8)):
                 found.append(Binary(path=name, info=read_binary(stream)))
     return tuple(binary for binary in found if _is_what_it_says(binary))
 
@@ -65,14 +83,12 @@ def read_wheel(path: Path, shown: str | None = None) -> Subject:
         record, fault = _record(archive, f"{info}/extra_metadata/{RECORD_NAME}", shown)
         rows, listing = _rows(archive, f"{info}/RECORD", shown)
         binaries = _read_members(archive, stream, rows, listing, info)
-        name, version = metadata.get("Name"), metadata.get("Version")
-        if not name or not version:
-            raise unreadable(shown, f"`{info}/METADATA` has no name or no version")
+        name, version = _identity(metadata, info, shown)
         interpreters, platforms = _tags(path.name, tags)
         return Subject(
             path=shown,
-            name=normalise(name.strip()),
-            version=version.strip(),
+            name=name,
+            version=version,
             interpreters=interpreters,
             platforms=platforms,
             requires=tuple(str(one) for one in metadata.get_all("Requires-Dist", [])),
@@ -84,7 +100,37 @@ def read_wheel(path: Path, shown: str | None = None) -> Subject:
         )
 
 
+def read_info(path: Path, shown: str | None = None, extra: str = "") -> WheelInfo:
+    """Read what a wheel says of itself, and the file `extra` of its `.dist-info` folder if it has one.
+
+    Raises LockError (CP416) as `read_wheel` does.
+    """
+    shown = shown or str(path)
+    with open_archive(path, shown) as (archive, _):
+        info = _info_folder(archive, path.name, shown)
+        name, version = _identity(_headers(archive, f"{info}/METADATA", shown), info, shown)
+        record, fault = _record(archive, f"{info}/extra_metadata/{RECORD_NAME}", shown)
+        member = archive.NameToInfo.get(f"{info}/{extra}")
+        return WheelInfo(
+            folder=info,
+            name=name,
+            version=version,
+            record=record,
+            record_fault=fault,
+            rows=_rows(archive, f"{info}/RECORD", shown)[0],
+            extra=None if member is None else read_member(archive, member, shown, _MOST_METADATA),
+        )
+
+
 # What a wheel says of itself
+
+
+def _identity(metadata: Message, info: str, shown: str) -> tuple[str, str]:
+    """Return the normalised name and the version."""
+    name, version = metadata.get("Name"), metadata.get("Version")
+    if not name or not version:
+        raise unreadable(shown, f"`{info}/METADATA` has no name or no version")
+    return normalise(name.strip()), version.strip()
 
 
 def _info_folder(archive: ZipFile, filename: str, shown: str) -> str:
@@ -105,7 +151,11 @@ def _info_folder(archive: ZipFile, filename: str, shown: str) -> str:
 def _headers(archive: ZipFile, name: str, shown: str) -> Message:
     if name not in archive.NameToInfo:
         raise unreadable(shown, f"wanted `{name}`, found none")
-    content = read_member(archive, archive.NameToInfo[name], shown, _MOST_METADATA)
+    return parse_headers(read_member(archive, archive.NameToInfo[name], shown, _MOST_METADATA))
+
+
+def parse_headers(content: bytes) -> Message:
+    """Return the fields of a METADATA, PKG-INFO or WHEEL file, without the description below them."""
     head = content.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
     return HeaderParser().parsestr(head.decode("utf-8", "replace"))
 
@@ -123,7 +173,7 @@ def _record(archive: ZipFile, name: str, shown: str) -> tuple[dict[str, Any] | N
 
 def _tags(filename: str, tags: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return interpreters and platforms, of the file's name where it is one of a wheel, else of its `WHEEL` file."""
-    parts = filename.removesuffix(".whl").split("-")
+    parts = split_label(filename)[0].removesuffix(".whl").split("-")
     if len(parts) in (5, 6):
         return tuple(parts[-3].split(".")), tuple(parts[-1].split("."))
     split = [tag.strip().split("-") for tag in tags]
@@ -185,7 +235,7 @@ def _read_member(stream: BinaryIO, member: ZipInfo, digest: _Digest | None) -> B
     is_first = True
     try:
         for piece in inflate(stream, member, is_hashed=digest is not None):
-            if is_first and binary_format(piece[:8]) in _READ:
+            if is_first and is_compiled(piece[:8]):
                 file = _keep(member.file_size)
             is_first = False
             if digest is not None:

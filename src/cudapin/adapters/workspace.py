@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cudapin.adapters.project import Project
 
 __all__ = [
+    "filled_dynamic",
     "find_members",
     "find_repository",
     "find_uv_lock",
@@ -33,14 +35,16 @@ def read_uv_inputs(project: Project, directories: Iterable[str] = ()) -> UvInput
     `directories` are those of all local projects in the lock, relative to it. In an unpacked sdist everything comes
     from its seal.
     """
-    if project.seal is not None and project.seal.uv is not None:
-        return project.seal.uv
+    if project.seal is not None and (sealed := project.seal.uv) is not None:
+        own = (filled_dynamic(m, project.root) if m.directory == sealed.project else m for m in sealed.members)
+        return replace(sealed, members=tuple(own))
     root = find_workspace_root(project)
-    members = tuple(_members(project, root))
+    members = tuple(filled_dynamic(member, root / member.directory) for member in _members(project, root))
     settings, settings_path = _settings(project, root)
     known = {(root / member.directory).resolve() for member in members}
     names = dict.fromkeys(posixpath.normpath(directory) for directory in directories)
-    others = tuple(_path_dependencies(project, root, [d for d in names if (root / d).resolve() not in known]))
+    found = _path_dependencies(project, root, [d for d in names if (root / d).resolve() not in known])
+    others = tuple(filled_dynamic(other, root / other.directory) for other in found)
     workspaces = tuple(_path_workspaces(project, root, others))
     places = [member.directory for members in (others, *workspaces) for member in members]
     climbs = max((place.split("/").count("..") for place in places), default=0)
@@ -53,6 +57,16 @@ def read_uv_inputs(project: Project, directories: Iterable[str] = ()) -> UvInput
         path_workspaces=workspaces,
         place="/".join(root.resolve().parts[1:][-climbs:]) if climbs else "",
     )
+
+
+def filled_dynamic(pyproject: Pyproject, directory: Path) -> Pyproject:
+    """Fill in the dynamic dependencies that stand in files; hardly any project has some, so little is loaded."""
+    table = pyproject.table.get("project")
+    if not isinstance(table, dict) or not table.get("dynamic"):
+        return pyproject
+    from cudapin.adapters.dynamic import fill_dynamic
+
+    return fill_dynamic(pyproject, directory)
 
 
 def find_members(root: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from cudapin.core.audit import judge_unread
 from cudapin.core.audit_record import judge_record, wanted_of_record
 from cudapin.core.compiled import binary_objects
 from cudapin.core.judge_binaries import judge_binaries, wanted_of_variant
+from cudapin.core.wheel_name import DATA
 from cudapin.errors import Refusal
 
 if TYPE_CHECKING:
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
     from cudapin.errors import Problem
     from cudapin.gate import Gate
 
-__all__ = ["DATA", "check_finished", "judge_compiled", "read_files", "recorded_binaries"]
-
-DATA = "*.data"
-"""Stands for the folder of data files, whose name has the version that only the stamp decides."""
+__all__ = ["check_finished", "judge_compiled", "read_files", "recorded_binaries"]
 
 
 def judge_compiled(gate: Gate, variant: Variant, binaries: Sequence[Binary]) -> tuple[Problem, ...]:

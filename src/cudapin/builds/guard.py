@@ -27,11 +27,12 @@ def plan_guard(gate: Gate, variant: Variant, metadata: Metadata, locked: Mapping
     """
     from cudapin.adapters.guard import read_template
     from cudapin.core.guard import GuardFacts, render_guard
+    from cudapin.core.machine import lowest_driver
 
     problems = [problem for problem in judge_stub(gate) if problem.level == "error"]
     if problems:
         raise ConfigError(*problems)
-    driver = variant.driver or _lowest_driver(gate, variant.cuda)
+    driver = variant.driver or lowest_driver(gate.facts, variant.cuda, gate.platform)
     served = gate.facts.driver_cuda(driver) if driver else None
     return render_guard(
         read_template(),
@@ -48,15 +49,6 @@ def plan_guard(gate: Gate, variant: Variant, metadata: Metadata, locked: Mapping
             cudapin=__version__,
         ),
     )
-
-
-def _lowest_driver(gate: Gate, cuda: tuple[CudaVersion, ...]) -> str | None:
-    """Return the lowest driver that runs one of the CUDAs; None where that of one of them is not known."""
-    floors = [gate.facts.minimum_driver(item, gate.platform) for item in cuda]
-    from cudapin.core.machine import driver_key
-
-    known = [floor for floor in floors if floor is not None]
-    return min(known, key=driver_key) if known and len(known) == len(floors) else None
 
 
 def _lowest_cuda(cuda: tuple[CudaVersion, ...]) -> CudaVersion | None:

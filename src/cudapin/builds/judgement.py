@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cudapin.errors import CudapinError
     from cudapin.gate import Gate
 
-__all__ = ["Judgement", "is_readable", "judge_sdist", "judge_wheel", "locked_build_requirements"]
+__all__ = ["Judgement", "is_readable", "judge_ahead", "judge_sdist", "judge_wheel", "locked_build_requirements"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +104,26 @@ def judge_wheel(gate: Gate, choice: Choice | None, *, compiled: bool, binaries: 
     return _divide(gate, problems, {path: verdict}, variant)
 
 
+def judge_ahead(gate: Gate, variant: Variant | None) -> Judgement:
+    """Judge what a wheel build judges before there is an environment: the lock, and what the variant selects from it.
+
+    Never raises for what a build would refuse.
+    """
+    path = gate.lock_path(variant)
+    if path is None:
+        return _divide(gate, (), {}, variant)
+    verdict = gate.judge_lock(path)
+    problems = list(verdict.problems)
+    if variant is not None and is_readable(verdict):
+        from cudapin.discipline import judge_variant
+
+        try:
+            problems += judge_variant(gate, variant)
+        except LockError as error:
+            problems += error.problems
+    return _divide(gate, problems, {path: verdict}, variant)
+
+
 def locked_build_requirements(gate: Gate, variant: Variant) -> tuple[BuildRequirement, ...]:
     """Return what the lock says the variant is built with, its `build-requires` and their closure."""
     from cudapin.core.judge_env import build_requirements
@@ -159,7 +179,7 @@ def _environment_problems(gate: Gate, variant: Variant, path: str, *, compiled: 
 def _toolchain_problems(gate: Gate, variant: Variant) -> tuple[Problem, ...]:
     from cudapin.adapters.toolchain import judge_toolchain
 
-    return judge_toolchain(variant, user=gate.environ, effective=os.environ, root=gate.project.root)
+    return judge_toolchain(variant, user=gate.environ, effective=os.environ, root=gate.project.root, facts=gate.facts)
 
 
 def _surplus_problems(gate: Gate, variant: Variant, versions: Mapping[str, str], fix: str) -> tuple[Problem, ...]:

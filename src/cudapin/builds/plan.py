@@ -11,6 +11,7 @@ from cudapin import __version__
 from cudapin.builds.guard import plan_guard
 from cudapin.builds.judgement import is_readable, locked_build_requirements
 from cudapin.core.locate import find_line
+from cudapin.core.machine import lowest_driver
 from cudapin.core.stamp import default_platforms, stamp_metadata
 from cudapin.errors import Code, ConfigError, Problem, Where
 from cudapin.run_variables import settings
@@ -124,13 +125,13 @@ def _record(
         from cudapin.adapters.toolchain import find_nvcc
 
         build["cc"] = compiler_version(gate.environ)
-        build["nvcc"] = find_nvcc(os.environ)
+        build.update(find_nvcc(os.environ, gate.project.root))
     cuda = [str(item) for item in variant.cuda]
     return {
         **empty_record(),
         "variant": variant.name,
         "cuda": cuda[0] if len(cuda) == 1 else cuda or None,
-        "driver": variant.driver or _driver_floor(gate, variant),
+        "driver": variant.driver or lowest_driver(gate.facts, variant.cuda, gate.platform),
         "arch": list(variant.arch),
         "spelling": gate.config.spelling,
         "lock": _lock_record(gate, variant, judgement),
@@ -160,11 +161,6 @@ def empty_record() -> dict[str, Any]:
         "settings": {},
         "waived": [],
     }
-
-
-def _driver_floor(gate: Gate, variant: Variant) -> str | None:
-    floors = [gate.facts.minimum_driver(cuda, gate.platform) for cuda in variant.cuda]
-    return floors[0] if len(floors) == 1 else None
 
 
 def _lock_record(gate: Gate, variant: Variant, judgement: Judgement) -> dict[str, str] | None:

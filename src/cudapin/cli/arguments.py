@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from typing import NoReturn
 
 from cudapin import __version__
@@ -35,6 +34,8 @@ def _advice(parser: argparse.ArgumentParser, message: str) -> str:
         known = choices or message.rsplit("choose from ", maxsplit=1)[-1].rstrip(")").replace(" ", "").split(",")
         return nearest(wrong[1], known)
     if message.startswith("unrecognized arguments: -"):
+        import difflib
+
         option = message.split(": ", 1)[1].split(maxsplit=1)[0].partition("=")[0]
         close = difflib.get_close_matches(option, sorted(_options(parser)), n=1)
         if close:
@@ -68,7 +69,8 @@ def make_parser() -> argparse.ArgumentParser:
         description="Check that a project's lock file, CUDA variants and builds agree. No command needs a GPU.",
     )
     parser.add_argument("--version", action="version", version=f"cudapin {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    # Without `prog`, argparse would load what lays out a usage only to spell these two.
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, prog="cudapin")
 
     check = commands.add_parser("check", parents=[common], help="all static checks of the project")
     chosen = check.add_mutually_exclusive_group()
@@ -78,7 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument("--platform", metavar="TAG", help="for this platform, such as linux_x86_64 or win_amd64")
 
     lock = commands.add_parser("lock", parents=[common], help="judge or show the lock file")
-    actions = lock.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = lock.add_subparsers(dest="action", metavar="ACTION", required=True, prog="cudapin lock")
     judge = actions.add_parser("check", parents=[common], help="is the lock file fresh?")
     judge.add_argument("--lock", metavar="FILE", help="this lock file (default: those of the project)")
     show = actions.add_parser("show", parents=[common], help="what the lock file selects")
@@ -97,10 +99,56 @@ def make_parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", parents=[common], help="what machine and environment are, and what fits")
     doctor.add_argument("--variant", metavar="V", help="the variant that the environment should be")
     doctor.add_argument("--python", metavar="EXE", help="the environment of this Python (default: the running one)")
+    _add_matrix(commands, common)
+    init = commands.add_parser("init", parents=[common], help="what the project lacks to use cudapin, as a diff")
+    init.add_argument("--write", action="store_true", help="write it into `pyproject.toml`")
+    init.add_argument("--default", metavar="V", help="the variant of a build that names none")
+    init.add_argument("--lock", metavar="FILE", help="the lock file, where there are several")
+    _add_build(commands, common)
+    explain = commands.add_parser("explain", parents=[common], help="the long form of a problem's code")
+    explain.add_argument("code", nargs="?", metavar="CODE", help="such as CP201 (default: list all codes)")
     audit = commands.add_parser("audit", parents=[common], help="are the compiled files of wheels of the right CUDA?")
     audit.add_argument("wheels", nargs="+", metavar="WHEEL", help="a wheel, of this project or of anyone")
     audit.add_argument("--variant", metavar="V", help="of this variant (default: what the wheel says of itself)")
+    _add_release(commands, common)
     return parser
+
+
+def _add_release(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
+    index = commands.add_parser("index", parents=[common], help="a static package index, one tree for each variant")
+    index.add_argument("dists", nargs="+", metavar="DIST", help="a wheel, an sdist, or a folder of them")
+    index.add_argument("-o", "--output", required=True, metavar="DIR", help="the folder of the index, new or not")
+    publish = commands.add_parser("publish-check", parents=[common], help="is a release fit to publish, who gets what?")
+    publish.add_argument("dists", nargs="+", metavar="DIST", help="a wheel, an sdist, or a folder of them")
+    publish.add_argument(
+        "--to", choices=("public", "private"), default="public", help="the kind of index (default: public)"
+    )
+    publish.add_argument("--accept-waivers", action="store_true", help="let recorded waivers and switches pass")
+    publish.add_argument("--previous", metavar="DIST", help="a wheel of the release before, or a folder with it")
+    publish.add_argument("--max-size", metavar="SIZE", help="refuse larger files, such as 100MiB or 2GB")
+
+
+def _add_matrix(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
+    matrix = commands.add_parser("matrix", parents=[common], help="which variants exist for which Python and platform")
+    matrix.add_argument(
+        "--to", choices=("table", "json", "github", "svg"), default="table", help="the form (default: table)"
+    )
+    matrix.add_argument("--variant", action="append", metavar="V", help="only this variant (may be repeated)")
+    matrix.add_argument("--python", action="append", metavar="X.Y", help="only this Python (may be repeated)")
+    matrix.add_argument("--platform", action="append", metavar="TAG", help="only this platform (may be repeated)")
+
+
+def _add_build(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:
+    build = commands.add_parser("build", parents=[common], help="the wheels of variants, isolated and side by side")
+    chosen = build.add_mutually_exclusive_group()
+    chosen.add_argument("--variant", action="append", metavar="V", help="of this variant (may be repeated)")
+    chosen.add_argument("--all", action="store_true", help="of every variant (default: of the default one)")
+    build.add_argument("-o", "--output", metavar="DIR", help="where to (default: `dist` in the project)")
+    build.add_argument("--sdist", action="store_true", help="also the sdist")
+    build.add_argument("--label", action="store_true", help="labelled wheels (PEP 825, a draft), into `DIR/variants`")
+    build.add_argument(
+        "-j", "--jobs", metavar="N", help="so many at a time (default: one for each core; 1 for `.cu` files)"
+    )
 
 
 def _add_export(commands: argparse._SubParsersAction[_Parser], common: _Parser) -> None:

@@ -9,7 +9,7 @@ from cudapin.cli.commands import Outcome
 from cudapin.core.audit import audit_wheel
 from cudapin.core.compiled import binary_objects, uses_cuda
 from cudapin.core.judge_binaries import wanted_of_variant, wanted_text
-from cudapin.core.verdict import problem_object
+from cudapin.core.verdict import problem_object, visible
 from cudapin.errors import Code, ConfigError, LockError, Problem, sort_problems
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def audit(start: Path, environ: Mapping[str, str], wheels: Sequence[str], varian
         except LockError as error:
             problems += error.problems
             rows.append(_row(name, variant, "unknown", [], error.problems))
-            texts.append(f"{name}: unknown")
+            texts.append(visible(f"{name}: unknown"))
             continue
         problems += found.problems
         rows.append(
@@ -112,7 +112,7 @@ def _text(found: Audit, facts: Facts) -> str:
     lines += [f"  {_line(binary)}" for binary in using[:_SHOWN]]
     if len(using) > _SHOWN:
         lines.append(f"  and {len(using) - _SHOWN} more")
-    return "\n".join(lines)
+    return "\n".join(visible(line) for line in lines)
 
 
 def _line(binary: Binary) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cudapin.cli.build_requires import judge_build_requires
 from cudapin.cli.static import judge_static
 from cudapin.core.judge_variants import is_for_target
 from cudapin.core.verdict import exit_code
@@ -28,7 +29,7 @@ def check_project(
     """Return the problems that no waiver accepts, a row for each variant in `names` (None: all), and notes."""
     if names is not None:
         names = _resolved(gate, names)
-    problems = [*judge_static(gate), *_python_problems(gate)]
+    problems = [*judge_static(gate), *judge_build_requires(gate), *_python_problems(gate)]
     if not gate.config.has_lock_gate:
         problems.append(no_gate(gate))
     for path, users in gate.lock_users().items():
@@ -46,10 +47,24 @@ def check_project(
             rows.append({"name": variant.name, "verdict": ELSEWHERE, "packages": {}})
             continue
         own, packages = _check_variant(gate, variant)
+        if _has_no_files(own):
+            problems += own if names is not None else ()
+            rows.append({"name": variant.name, "verdict": ELSEWHERE, "packages": {}})
+            continue
         found += own
         rows.append({"name": variant.name, "verdict": _word(gate, variant, own), "packages": packages})
     waived = gate.waive([*problems, *_together(gate, rows, found)])
     return waived.standing, rows, waiver_notes(waived.accepted)
+
+
+def _has_no_files(problems: Sequence[Problem]) -> bool:
+    """Whether all that is said of a variant is that its packages have no file for the target.
+
+    A variant exists where the lock has wheels for it, if nothing says otherwise; only who names it is told why not.
+    """
+    return any(problem.code is Code.CP312 for problem in problems) and all(
+        problem.level == "warning" for problem in problems
+    )
 
 
 def _resolved(gate: Gate, names: Sequence[str]) -> list[str]:

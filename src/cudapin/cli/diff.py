@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -145,12 +146,26 @@ def _asked(gate: Gate, before: Side, after: Side) -> list[_Asked]:
 
 
 def _users(gate: Gate, side: Side) -> list[str]:
-    """Return the names of the variants that take their packages from the file; none where that cannot be told."""
-    try:
-        users = gate.lock_users()
-    except ConfigError:  # several lock files compete: none is anybody's yet
-        return []
-    return [user.name for user in users.get(gate.project.shown(side.location), ())]
+    """Return the names of the variants that take their packages from the file; none where that cannot be told.
+
+    A copy that lies elsewhere is whose file of that name is, where the names of the lock files differ.
+    """
+    users: dict[str, list[str]] = {}
+    for variant in gate.all_variants():
+        try:
+            path = gate.lock_path(variant)
+        except ConfigError:  # several lock files compete: it has none yet
+            continue
+        if path is not None:
+            users.setdefault(path, []).append(variant.name)
+    if gate.config.variants:
+        with suppress(ConfigError):
+            users |= {path: [user.name for user in found] for path, found in gate.lock_users().items()}
+    shown = gate.project.shown(side.location)
+    namesakes = [path for path in users if path.rpartition("/")[2] == side.location.name]
+    if shown not in users and len(namesakes) == 1 and len(users) > 1:
+        shown = namesakes[0]
+    return users.get(shown, [])
 
 
 def _target(gate: Gate) -> str:

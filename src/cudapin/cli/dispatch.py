@@ -22,11 +22,29 @@ def run(options: argparse.Namespace) -> Outcome:
 
     if getattr(options, "verbose", False):
         start_noting()
-    if options.command in ("audit", "doctor"):
+    if options.command in ("audit", "doctor", "explain", "index", "publish-check"):
         return _run_anywhere(options)
-    root = find_root(Path(getattr(options, "project", ".")))
+    root = options.root = find_root(Path(getattr(options, "project", ".")))
     if options.command == "check":
         return commands.check(root, os.environ, options.variant, options.python, options.platform)
+    if options.command in ("init", "matrix"):
+        return _run_overview(root, options)
+    if options.command == "build":
+        from cudapin.cli.build import build
+
+        return build(
+            root,
+            os.environ,
+            options.variant,
+            is_all=options.all,
+            output=options.output,
+            sdist=options.sdist,
+            label=options.label,
+            jobs=options.jobs,
+            quiet=getattr(options, "quiet", False),
+            verbose=getattr(options, "verbose", False),
+            colour=getattr(options, "color", "auto"),
+        )
     if options.command == "export":
         from cudapin.cli.export import export
 
@@ -41,8 +59,29 @@ def run(options: argparse.Namespace) -> Outcome:
             to=options.to,
             output=options.output,
         )
+    return _run_lock(root, options)
+
+
+def _run_overview(root: Path, options: argparse.Namespace) -> Outcome:
+    """Run a command that says what a project has or could have."""
+    if options.command == "init":
+        from cudapin.cli.init import init
+
+        return init(root, os.environ, default=options.default, lock=options.lock, is_written=options.write)
+    from cudapin.cli.matrix import matrix
+
+    return matrix(
+        root, os.environ, names=options.variant, pythons=options.python, platforms=options.platform, to=options.to
+    )
+
+
+def _run_lock(root: Path, options: argparse.Namespace) -> Outcome:
+    """Run a command about the lock file."""
+    from cudapin.cli import commands
+
     if options.action == "check":
-        return commands.lock_check(root, os.environ, options.lock)
+        is_json = getattr(options, "format", "text") == "json"
+        return commands.lock_check(root, os.environ, options.lock, is_digest_wanted=is_json)
     if options.action == "diff":
         from cudapin.cli.diff import lock_diff
 
@@ -73,6 +112,26 @@ def _run_anywhere(options: argparse.Namespace) -> Outcome:
         from cudapin.cli.audit import audit
 
         return audit(start, os.environ, options.wheels, options.variant)
+    if options.command == "explain":
+        from cudapin.cli.explain import explain
+
+        return explain(options.code)
+    if options.command == "index":
+        from cudapin.cli.index import index
+
+        return index(options.dists, options.output)
+    if options.command == "publish-check":
+        from cudapin.cli.publish_check import publish_check
+
+        return publish_check(
+            start if "project" in options else None,
+            os.environ,
+            options.dists,
+            to=options.to,
+            is_waiving=options.accept_waivers,
+            previous=options.previous,
+            max_size=options.max_size,
+        )
     from cudapin.cli.doctor import doctor
 
     is_named = "project" in options

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cudapin import __version__
 from cudapin.adapters.facts import read_facts
+from cudapin.adapters.host_compiler import find_host_compilers
 from cudapin.adapters.installed import read_environment
 from cudapin.adapters.machine import read_machine
 from cudapin.adapters.machine_toolkits import find_cudnn, find_toolkits
@@ -22,6 +23,7 @@ from cudapin.cli.doctor_project import look_at_project, platform_of
 from cudapin.core.doctor import EnvironmentReport, MachineReport, ProjectReport, Report, report_object
 from cudapin.core.doctor_text import redact, render_report, short_home
 from cudapin.core.installed import cuda_packages
+from cudapin.core.judge_host import judge_host
 from cudapin.core.judge_installed import judge_mixture
 from cudapin.core.judge_machine import hints, judge_machine
 from cudapin.errors import CudapinError, Problem, sort_problems
@@ -68,6 +70,7 @@ def doctor(
     of_project = ProjectReport(failure=opened.failure)
     problems = [
         *judge_machine(machine, of_machine.around),
+        *_judge_toolkit(of_machine, facts),
         *opened.problems,
         *judge_mixture(packages, environment, facts),
     ]
@@ -146,12 +149,19 @@ def _look_at_machine(
         cuda=cuda,
         cuda_source=source if cuda is not None else None,
         toolkits=toolkits,
+        compilers=find_host_compilers(environ) if toolkits and toolkits[0].has_nvcc else (),
         cudnn=find_cudnn(toolkits, root),
         hints=(
             *hints(machine, around),
             *(["`CUDAPIN_FACTS` adds to the tables"] if environ.get("CUDAPIN_FACTS") else []),
         ),
     )
+
+
+def _judge_toolkit(found: MachineReport, facts: Facts) -> tuple[Problem, ...]:
+    """Judge the host compiler for the toolkit that a build would take."""
+    version = found.toolkits[0].version if found.toolkits else None
+    return () if version is None else judge_host(found.compilers, version, facts)
 
 
 def _other_environment(environ: Mapping[str, str], python: str | None) -> list[str]:

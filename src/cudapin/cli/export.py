@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cudapin.adapters.rewrite import rewrite
 from cudapin.cli.check_project import waiver_notes
 from cudapin.cli.commands import Outcome
 from cudapin.cli.request import choose, require_project, retarget, wrong
+from cudapin.cli.variables import check_variables
 from cudapin.core.export import Recipe, judge_export
 from cudapin.core.export_excludes import render_excludes
 from cudapin.core.export_pylock import render_pylock
@@ -47,6 +48,7 @@ def export(
     """
     gate = open_gate(root, environ)
     require_project(gate)
+    check_variables([gate], environ, is_named=bool(variant or extras or groups))
     python, platform = _retarget_exactly(gate, python, platform)
     chosen, name = choose(gate, variant, extras, groups)
     if to == "auditwheel-excludes":
@@ -159,27 +161,13 @@ def _check_output(gate: Gate, lock: str, to: ExportFormat, output: str | None) -
 
 def _write(file: Path, text: str) -> bool:
     """Put the text in the place of the file in one step, and tell whether that changed anything."""
-    data = text.encode()
     file = file.resolve()
-    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
-        if file.is_file() and file.read_bytes() == data:
-            return False
-        try:
-            with draft.open("xb") as stream:
-                stream.write(data)
-            if file.is_file():
-                draft.chmod(file.stat().st_mode & 0o777)
-            draft.replace(file)
-        except OSError:
-            with suppress(OSError):
-                draft.unlink()
-            raise
+        return rewrite(file, text.encode())
     except OSError as error:
         what = f"`{file}` cannot be written"
         why = f"{error.strerror or type(error).__name__}"
         raise ConfigError(wrong(what, why, "name a file that can be written with `-o FILE`")) from error
-    return True
 
 
 def _export_object(recipe: Recipe, text: str, output: str | None) -> dict[str, Any]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cudapin.adapters.project import has_build_hook
+from cudapin.adapters.project import has_build_hook, is_built_by_hatchling
+from cudapin.builds.backend_problems import hook_is_missing
 from cudapin.builds.guard import judge_stub
+from cudapin.builds.sbom import judge_sbom
 from cudapin.core.locate import find_line
+from cudapin.core.requirement_fault import unreadable_requirements
 from cudapin.errors import Code, Problem, Where
 
 if TYPE_CHECKING:
@@ -36,16 +39,31 @@ def judge_static(gate: Gate) -> Iterable[Problem]:
             why="pip refuses a build requirement that it has installed in another version already",
             fix=f"remove `{name}` from `[build-system].requires`",
         )
+    yield from unreadable_requirements(gate.project.pyproject)
     yield from _cache_key_problems(gate)
     yield from _hook_problems(gate)
     yield from judge_stub(gate)
+    yield from _mention_problems(gate)
+    yield from judge_sbom(gate)
+
+
+def _mention_problems(gate: Gate) -> Iterable[Problem]:
+    """Other files of the project may name a CUDA that no variant is of."""
+    if gate.config.variants:
+        from cudapin.adapters.mentions import read_mentions
+        from cudapin.core.mentions import judge_mentions
+
+        for path, mentions in read_mentions(gate.project):
+            yield from judge_mentions(path, mentions, gate.config.variants.values())
 
 
 def _hook_problems(gate: Gate) -> Iterable[Problem]:
     """Without the build hook nothing is checked or stamped when a wheel is built."""
     source = gate.project.pyproject.source
-    backend = gate.project.pyproject.table.get("build-system", {}).get("build-backend")
-    if gate.config.variants and backend == "hatchling.build" and not has_build_hook(gate.project, gate.environ):
+    is_own = gate.project.has_own_backend
+    if not is_built_by_hatchling(gate.project) or has_build_hook(gate.project, gate.environ):
+        return
+    if gate.config.variants:
         yield Problem(
             code=Code.CP106,
             what="variants are declared, and the build hook `cudapin` is not",
@@ -53,6 +71,8 @@ def _hook_problems(gate: Gate) -> Iterable[Problem]:
             why="without `[tool.hatch.build.hooks.cudapin]` every build is a plain one",
             fix="add `[tool.hatch.build.hooks.cudapin]`, after the tables of other build hooks",
         )
+    elif is_own:
+        yield hook_is_missing(gate.project.pyproject)
 
 
 def _cache_key_problems(gate: Gate) -> Iterable[Problem]:
@@ -63,6 +83,8 @@ def _cache_key_problems(gate: Gate) -> Iterable[Problem]:
     listed = keys if isinstance(keys, list) else []
     if not is_used or not gate.config.variants or {"env": "CUDAPIN_VARIANT"} in listed:
         return
+    if not is_built_by_hatchling(gate.project):
+        return  # no variable changes what another backend builds
     source = gate.project.pyproject.source
     files = ["pyproject.toml", *gate.lock_users()]
     wanted = ", ".join([*(f'{{ file = "{file}" }}' for file in files), '{ env = "CUDAPIN_VARIANT" }'])

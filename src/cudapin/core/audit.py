@@ -72,7 +72,7 @@ def audit_wheel(subject: Subject, facts: Facts, variant: Wanted | None = None) -
         *_judge_cuda(subject, wanted, facts),
         *_judge_platform(subject, facts, is_said=is_said),
         *judge_needs(subject, wanted, facts),
-        *judge_torch(subject, facts),
+        *judge_torch(subject, wanted, facts),
     ]
     return Audit(subject=subject, verdict=_verdict(problems), wanted=wanted, problems=sort_problems(problems))
 

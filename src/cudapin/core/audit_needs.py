@@ -8,6 +8,7 @@ from cudapin.core.audit_claims import parse_requirements
 from cudapin.core.compiled import is_host, library_stem
 from cudapin.core.cuda import belongs
 from cudapin.core.fields import name_list
+from cudapin.core.judge_binaries import wanted_text
 from cudapin.core.libraries import original_name
 from cudapin.errors import Code, Problem, Where
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["judge_needs", "judge_torch"]
 
 _SHOWN = 4
+_INTERFACES = {
+    True: "; by no C++ symbol of it, so that any newer torch would do",
+    False: "; by C++ symbols, which are those of one release",
+    None: "; by which interface cannot be told",
+}
 _BOUNDS = ("==", "===", "~=", "<", "<=")
 
 
@@ -84,11 +90,12 @@ def _is_of_cuda(name: str, facts: Facts) -> bool:
     return belongs(name, None, "", facts, platform="linux") is not None
 
 
-def judge_torch(subject: Subject, facts: Facts) -> Iterable[Problem]:
-    """Return a problem where files link torch and no torch, or no certain one, is required.
+def judge_torch(subject: Subject, wanted: Wanted | None, facts: Facts) -> Iterable[Problem]:
+    """Return a problem where files link torch and no torch, no certain one, or one of another CUDA is required.
 
-    What uses torch's stable ABI only works with any newer torch, and many leave it to the user to install one: that is
-    a warning. C++ symbols of torch are those of one release.
+    C++ symbols of torch are those of one release: without a requirement that is an error. What uses torch's stable ABI
+    only works with any newer torch, and many leave it to the user to install one: that is a warning, and so it is
+    where the interface cannot be told.
     """
     own = {binary.path.rpartition("/")[2] for binary in subject.binaries}
     using = [one for one in subject.binaries if one.info.torch is not None and not _is_within(one, own)]
@@ -102,13 +109,28 @@ def judge_torch(subject: Subject, facts: Facts) -> Iterable[Problem]:
             fix = "require the release that it is compiled against, such as `torch==2.9.*`"
             yield _torch_problem(subject, first, "and the wheel takes any torch", why, fix, "warning")
     elif not any(facts.families.get(name) == "torch" for name in named):
-        stable = _is_stable(first)
         libraries = name_list(first.info.torch.libraries[:_SHOWN]) if first.info.torch else ""
-        interface = "; by no C++ symbol of it, so that any newer torch would do" if stable else ""
-        why = f"it needs {libraries}, and no `Requires-Dist` brings torch{interface}"
+        stable = first.info.torch.stable if first.info.torch else None
+        why = f"it needs {libraries}, and no `Requires-Dist` brings torch{_INTERFACES[stable]}"
         fix = "add `torch`, of the releases that it is compiled against, to the dependencies"
-        level: Level = "warning" if stable else "error"
+        level: Level = "error" if stable is False else "warning"
         yield _torch_problem(subject, first, "and the wheel does not require it", why, fix, level)
+    if wanted is not None and wanted.cuda and not wanted.only_needed:
+        yield from _judge_label(subject, using[0], wanted, facts)
+
+
+def _judge_label(subject: Subject, binary: Binary, wanted: Wanted, facts: Facts) -> Iterable[Problem]:
+    """Compare the CUDA that a label names (`torch==2.9.0+cu130`). A public version is of several, by the index."""
+    for requirement in parse_requirements(subject.requires):
+        label = next((one.version for one in requirement.specifier if one.operator in ("==", "===")), "")
+        if requirement.name.lower() != "torch" or "+" not in label or requirement.marker is not None:
+            continue
+        found = belongs("torch", label, "", facts, platform="linux")
+        if found is not None and found.cuda is not None and found.cuda.major not in wanted.majors:
+            how = f"and the wheel requires one of CUDA {found.cuda.major}"
+            why = f"wanted a torch of {wanted_text(wanted.cuda)} ({wanted.says}), found `{requirement}`"
+            fix = "require the torch that it is compiled against, by its public version: the index gives the CUDA"
+            yield _torch_problem(subject, binary, how, why, fix, "error")
 
 
 def _torch_problem(subject: Subject, binary: Binary, how: str, why: str, fix: str, level: Level) -> Problem:
@@ -123,7 +145,8 @@ def _torch_problem(subject: Subject, binary: Binary, how: str, why: str, fix: st
 
 
 def _is_stable(binary: Binary) -> bool:
-    return binary.info.torch is None or binary.info.torch.stable is True
+    """Tell whether a file is not known to be bound to one release of torch."""
+    return binary.info.torch is None or binary.info.torch.stable is not False
 
 
 def _is_bound(requirement: Requirement) -> bool:

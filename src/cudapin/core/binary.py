@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO
 
-from cudapin.core.elf import ELF_MAGIC, parse_elf
-from cudapin.core.fatbin import CONTAINER_MAGIC, DeviceCode, FatbinReader
-from cudapin.core.pe import PE_MAGIC, parse_pe
+from cudapin.core.binary_format import BinaryFormat, binary_format
+from cudapin.core.elf import parse_elf
+from cudapin.core.fatbin import DeviceCode, FatbinReader
+from cudapin.core.pe import parse_pe
 from cudapin.core.symbols import undefined_symbols
 from cudapin.core.torch_use import TorchUse, torch_libraries, torch_use
 from cudapin.core.window import Part, Span, Unjudged, Unreadable, Window, subtract_spans
@@ -15,12 +16,8 @@ from cudapin.core.window import Part, Span, Unjudged, Unreadable, Window, subtra
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["BinaryFormat", "BinaryInfo", "binary_format", "read_binary"]
+__all__ = ["BinaryInfo", "read_binary"]
 
-BinaryFormat = Literal["elf", "pe", "fatbin", "mach-o", "archive", "other"]
-
-_MACH_O = (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf")
-_ARCHIVE = b"!<arch>\n"
 
 EMBEDDED = "data"
 """The place of device code outside the sections that are made for it."""
@@ -95,16 +92,6 @@ def read_binary(stream: BinaryIO) -> BinaryInfo:
         return BinaryInfo(format=found, codes={}, unjudged=(Unjudged(part="file", why=str(fault)),))
     why = _UNREAD.get(found)
     return BinaryInfo(format=found, codes={}, unjudged=(Unjudged(part="file", why=why),) if why else ())
-
-
-def binary_format(start: bytes) -> BinaryFormat:
-    """Return the format of a file that begins with these bytes, of which 8 are enough."""
-    magics: dict[bytes, BinaryFormat] = {ELF_MAGIC: "elf", CONTAINER_MAGIC: "fatbin", _ARCHIVE: "archive"}
-    magics |= dict.fromkeys(_MACH_O, "mach-o")
-    for magic, found in magics.items():
-        if start.startswith(magic):
-            return found
-    return "pe" if start.startswith(PE_MAGIC) else "other"
 
 
 def _read_fatbin(window: Window) -> BinaryInfo:

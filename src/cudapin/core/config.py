@@ -94,6 +94,7 @@ class Config:
     extras: Literal["fold", "keep"] = "fold"
     cuda_bound: tuple[CudaBound, ...] = ()
     guard: str | None = None
+    sbom: bool = False
     allow: tuple[Waiver, ...] = ()
 
 
@@ -108,6 +109,7 @@ _TABLE_KEYS = (
     "build-requires",
     "cuda-bound",
     "guard",
+    "sbom",
     "allow",
     "variants",
 )
@@ -149,6 +151,7 @@ def parse_config(table: object, source: Source) -> Config:
         extras=cast("Any", top.choice("extras", ("fold", "keep")) or "fold"),
         cuda_bound=_cuda_bound(top),
         guard=top.get("guard", GUARD_FORM, as_guard, None),
+        sbom=top.flag("sbom"),
         allow=tuple(_waiver(item) for item in top.children("allow")),
     )
     check_default(top, config)

@@ -73,6 +73,14 @@ def check_lock(top: Fields, config: Config) -> None:
                     fix="use `{variant}`",
                 )
         return
+    if config.sbom:
+        top.fault(
+            Code.CP106,
+            "lock",
+            what="`lock = false`, and yet `sbom` needs a lock file",
+            why="`sbom` lists the packages of the lock file",
+            fix="remove `lock = false`, or `sbom`",
+        )
     for variant in config.variants.values():
         for key, names in (("pin", variant.pin), ("build-requires", variant.build_requires)):
             if names:

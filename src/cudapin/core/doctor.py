@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cudapin.core.cuda import CudaVersion, Platform
     from cudapin.core.facts import Facts
     from cudapin.core.installed import CudaPackage, Environment
+    from cudapin.core.judge_host import HostCompiler
     from cudapin.core.judge_installed import Difference
     from cudapin.core.machine import Gpu, Machine
     from cudapin.core.surroundings import Cudnn, Surroundings, Toolkit
@@ -25,13 +26,17 @@ __all__ = ["EnvironmentReport", "MachineReport", "ProjectReport", "Report", "Var
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineReport:
-    """A machine, what lies around it, its toolkits. `cuda` is what the driver reports, or the table of facts."""
+    """A machine, what lies around it, its toolkits. `cuda` is what the driver reports, or the table of facts.
+
+    `compilers` are those that nvcc may be given; they are looked for where there is a toolkit.
+    """
 
     machine: Machine
     around: Surroundings
     cuda: CudaVersion | None
     cuda_source: str | None
     toolkits: tuple[Toolkit, ...] = ()
+    compilers: tuple[HostCompiler, ...] = ()
     cudnn: Cudnn | None = None
     hints: tuple[str, ...] = ()
 
@@ -140,6 +145,7 @@ def _machine_object(found: MachineReport) -> dict[str, Any]:
         "gpus": [_gpu_object(gpu) for gpu in found.machine.gpus],
         "toolkit": toolkits[0] if toolkits else None,
         "toolkits": toolkits,
+        "compilers": [{"kind": item.kind, "major": item.major, "source": item.source} for item in found.compilers],
         "cudnn": {"version": found.cudnn.version, "path": found.cudnn.path} if found.cudnn else None,
         "system": around.system,
         "container": around.container,

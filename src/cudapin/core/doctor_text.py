@@ -101,6 +101,7 @@ def _toolkit_rows(found: MachineReport) -> Iterable[tuple[str, str]]:
         yield "toolkit", f"{version}, {toolkit.path} ({toolkit.source})"
     if not found.toolkits:
         yield "toolkit", "none was found"
+    yield from (("compiler", f"{compiler} ({compiler.source})") for compiler in found.compilers)
     yield "cuDNN", f"{found.cudnn.version} ({found.cudnn.path})" if found.cudnn else "none outside of Python"
 
 

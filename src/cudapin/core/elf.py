@@ -6,15 +6,15 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from cudapin.core.binary_format import ELF_MAGIC
 from cudapin.core.symbols import Symbols
 from cudapin.core.window import Part, Span, Unjudged, Unreadable, Window, merge_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["ELF_MAGIC", "Elf", "parse_elf"]
+__all__ = ["Elf", "parse_elf"]
 
-ELF_MAGIC = b"\x7fELF"
 
 _FATBIN_SECTIONS = (b".nv_fatbin", b"__nv_relfatbin")
 _LONGEST_SECTION_NAME = max(map(len, _FATBIN_SECTIONS)) + 1

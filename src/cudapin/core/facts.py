@@ -56,6 +56,10 @@ class Facts:
     """What NVIDIA's package of a library brings, by its name without `-cuNN`."""
     ptx_majors: Mapping[str, int]
     """The CUDA major that writes an ISA of PTX, by the first number of that ISA."""
+    ptx_toolkits: Mapping[str, CudaVersion]
+    """The first toolkit that writes an ISA of PTX, by that ISA."""
+    host_compilers: Mapping[str, Mapping[str, int]]
+    """The newest major of `gcc` and `clang` that a toolkit takes, by its version."""
 
     def minimum_driver(self, cuda: CudaVersion, platform: str) -> str | None:
         """Return the lowest driver that runs any program of this CUDA major (minor-version compatibility)."""
@@ -150,6 +154,8 @@ def parse_facts(table: Mapping[str, Any], newer: Mapping[str, Any] | None = None
         libraries=_each("library", rows("library"), lambda _, row: _versions(row)),
         package_libraries=_each("package-library", rows("package-library"), lambda _, row: _names(row)),
         ptx_majors=_each("ptx-isa", rows("ptx-isa"), lambda _, row: _number(row)),
+        ptx_toolkits=_each("ptx-toolkit", rows("ptx-toolkit"), lambda _, row: parse_cuda(_text(row))),
+        host_compilers=_each("host-compiler", rows("host-compiler"), lambda _, row: _numbers(row)),
     )
 
 
@@ -219,6 +225,12 @@ def _number(row: object) -> int:
     if type(row) is not int:
         raise TypeError
     return row
+
+
+def _numbers(row: object) -> dict[str, int]:
+    if not isinstance(row, dict):
+        raise TypeError
+    return {str(key): _number(value) for key, value in row.items()}
 
 
 def _names(row: object) -> tuple[str, ...]:

@@ -12,16 +12,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from cudapin.core.binary_format import CONTAINER_MAGIC
 from cudapin.core.window import Span, Unreadable, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["CONTAINER_MAGIC", "CodeKind", "DeviceCode", "FatbinReader"]
+__all__ = ["CodeKind", "DeviceCode", "FatbinReader"]
 
 CodeKind = Literal["cubin", "ptx", "lto", "tile"]
 
-CONTAINER_MAGIC = struct.pack("<IHH", 0xBA55ED50, 1, 16)
 """Magic, version and header size: how every known container begins."""
 
 _KINDS: dict[int, CodeKind] = {1: "ptx", 2: "cubin", 4: "cubin", 8: "lto", 64: "ptx", 128: "tile"}

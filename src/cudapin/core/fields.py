@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cudapin.core.locate import find_line
@@ -31,6 +30,8 @@ def nearest(wrong: str, names: Iterable[str]) -> str:
     >>> nearest("cu12", ["cpu", "cu126"])
     'use `cu126`; the names are `cpu`, `cu126`'
     """
+    import difflib
+
     known = list(names)
     close = difflib.get_close_matches(wrong, known, n=1)
     parts = [f"use `{close[0]}`"] if close else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from functools import lru_cache
 
@@ -86,4 +85,6 @@ def is_default_index(url: str) -> bool:
     host, slash, path = match["rest"].partition("#")[0].partition("?")[0].partition("/")
     host = host.lower().removesuffix(":443").removesuffix(".")
     normalised = f"{match['scheme'].lower()}://{host}{slash}{path}".rstrip("/")
+    import hashlib
+
     return hashlib.sha256(normalised.encode()).hexdigest() == _DEFAULT_INDEX_SHA256

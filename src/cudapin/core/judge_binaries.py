@@ -75,8 +75,10 @@ def judge_binaries(
     """Return a problem for files of another CUDA, for the driver's library, for missing and surplus architectures."""
     hosts = [binary for binary in binaries if is_host(binary)]
     problems = [*judge_driver(hosts, wheel, wanted.variant), *judge_cuda(hosts, wanted, facts, wheel)]
+    own = [binary for binary in hosts if not is_cuda_library(binary.name, facts)]
+    if not wanted.only_needed:
+        problems += _judge_ptx(own, wanted, facts, wheel)
     if wanted.arch:
-        own = [binary for binary in hosts if not is_cuda_library(binary.name, facts)]
         problems += _judge_archs(own, wanted, wheel)
     return tuple(problems)
 
@@ -146,6 +148,35 @@ def _of_another(how: str, found: Sequence[tuple[Binary, str]], wanted: Wanted, w
     )
 
 
+# Minors
+
+
+def _judge_ptx(hosts: Iterable[Binary], wanted: Wanted, facts: Facts, wheel: str | None) -> Iterable[Problem]:
+    """Warn of PTX that is newer than the minor of its wheel.
+
+    Only PTX makes a minor matter: a driver runs binary code of any toolkit of its major, but compiles no PTX of an ISA
+    that is newer than its own CUDA. And nothing else in a compiled file tells a minor for certain.
+    """
+    for binary in hosts:
+        isa = binary.info.ptx_versions[-1:]
+        toolkit = facts.ptx_toolkits.get(f"{isa[0][0]}.{isa[0][1]}") if isa else None
+        same = [cuda for cuda in wanted.cuda if toolkit is not None and cuda.major == toolkit.major]
+        newest = max(same, key=lambda cuda: cuda.sort_key, default=None)
+        if toolkit is None or newest is None or any(cuda.minor is None for cuda in same):
+            continue
+        if toolkit.sort_key > newest.sort_key:
+            yield Problem(
+                code=Code.CP419,
+                level="warning",
+                what=f"`{binary.path}` has PTX of CUDA {toolkit} or newer",
+                where=place_of(wheel, binary.path),
+                why=f"wanted {wanted_text(wanted.cuda)} ({wanted.says}), found PTX of ISA {isa[0][0]}.{isa[0][1]}, "
+                f"which a driver of CUDA {newest} does not compile",
+                fix=f"compile it with the nvcc of CUDA {newest}, or declare CUDA {toolkit}",
+                variant=wanted.variant,
+            )
+
+
 # Architectures
 
 
@@ -157,13 +188,13 @@ def _judge_archs(hosts: Sequence[Binary], wanted: Wanted, wheel: str | None) -> 
     carried = {name for binary in hosts for name in binary.info.arch}
     missing = _missing(wanted.arch, carried)
     if missing and not unread:
-        listed = name_list(sorted(carried, key=_order)) if carried else "no device code"
-        yield _lacking(hosts[0] if len(hosts) == 1 else None, missing, listed, wanted, wheel, "error")
+        found = sorted(carried, key=_order)
+        yield _lacking(hosts[0] if len(hosts) == 1 else None, missing, found, wanted, wheel, "error")
     elif not missing:
         for binary in hosts:
             lacking = _missing(wanted.arch, set(binary.info.arch)) if binary.info.arch else ()
             if lacking and binary not in unread:
-                yield _lacking(binary, lacking, name_list(binary.info.arch), wanted, wheel, "warning")
+                yield _lacking(binary, lacking, binary.info.arch, wanted, wheel, "warning")
     surplus = sorted(carried - _covered(wanted.arch), key=_order)
     if surplus:
         holder = next(binary for binary in hosts if surplus[0] in binary.info.arch)
@@ -207,18 +238,26 @@ def _covered(declared: Iterable[str]) -> set[str]:
 
 
 def _lacking(
-    binary: Binary | None, missing: Sequence[str], listed: str, wanted: Wanted, wheel: str | None, level: Level
+    binary: Binary | None,
+    missing: Sequence[str],
+    carried: Sequence[str],
+    wanted: Wanted,
+    wheel: str | None,
+    level: Level,
 ) -> Problem:
     subject = "the compiled files lack" if binary is None else f"`{binary.path}` lacks"
     where = place_of(wheel, binary.path) if binary else None if wheel is None else Where(path=wheel)
-    ptx = any(name.startswith("compute_") for name in missing)
+    # PTX of any architecture serves newer GPUs, but for that of one alone (`compute_90a`) or of a family.
+    has_ptx = any(name.startswith("compute_") and name[-1].isdecimal() for name in carried)
+    is_ptx_missing = any(name.startswith("compute_") for name in missing) and not has_ptx
     return Problem(
         code=Code.CP408,
         level=level,
         what=f"{subject} {name_list(missing)}",
         where=where,
-        why=f"wanted {name_list(wanted.arch)} ({wanted.says}), found {listed}"
-        + ("; without PTX no newer GPU is served" if ptx else ""),
+        why=f"wanted {name_list(wanted.arch)} ({wanted.says}), "
+        f"found {name_list(carried) if carried else 'no device code'}"
+        + ("; without PTX no newer GPU is served" if is_ptx_missing else ""),
         fix="compile for what is declared (`TORCH_CUDA_ARCH_LIST`, `CUDAARCHS` or `-gencode`), or change `arch`",
         variant=wanted.variant,
     )

@@ -138,15 +138,16 @@ class _Judge:
     def emptiness(self) -> Iterable[Problem]:
         """Warn where nothing that a CUDA variant selects is of a CUDA: then nothing is compared."""
         if self.variant.cuda and not self.bound:
+            path = self.setting.lock_path
             chosen = [f"extra `{name}`" for name in self.variant.extra or ()]
             chosen += [f"group `{name}`" for name in self.variant.group or ()]
             yield Problem(
                 code=Code.CP308,
                 level="warning",
-                what=f"variant `{self.variant.name}` selects no package of a CUDA from its lock",
-                where=Where(path=self.setting.lock_path),
-                why=f"wanted packages of {variant_cuda_text(self.variant)}, found none among "
-                f"{len(self.selection.packages)} that {' and '.join(chosen) or 'no extra or group'} selects"
+                what=f"variant `{self.variant.name}` selects no package of a CUDA from `{path}`",
+                where=Where(path=path),
+                why=f"wanted packages of {variant_cuda_text(self.variant)}, found none; it selects "
+                f"{len(self.selection.packages)} in all, by {' and '.join(chosen) or 'no extra and no group'}"
                 f"{left_out(self.setting.named, self.selection)}",
                 fix=fix_platform(self.variant, self.setting.platform) or fix_selection(self.variant, self.setting),
                 variant=self.variant.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["find_array_lines", "find_line"]
+__all__ = ["find_array_lines", "find_definition", "find_line", "find_list_end"]
 
 _STRING = r"""\"{3}(?:[^\\]|\\.)*?\"{3,5}|'{3}.*?'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'"""
 _TOKEN = re.compile(rf"{_STRING}|#[^\n]*|[\[\]{{}}\n=]|[^\[\]{{}}\n=#\"']+|.", re.DOTALL)
@@ -35,8 +35,8 @@ def _unescape(match: re.Match[str]) -> str:
     return chr(number) if number <= 0x10FFFF else match[0]  # noqa: PLR2004
 
 
-def _statements(text: str) -> list[tuple[int, str]]:
-    """Return the lines that no value of an earlier line reaches into, with their numbers."""
+def _statements(text: str) -> list[tuple[int, int]]:
+    """Return number and offset of the lines that no value of an earlier line reaches into."""
     found = [(1, 0)]
     number, depth, is_value = 1, 0, False
     for match in _TOKEN.finditer(text):
@@ -51,7 +51,7 @@ def _statements(text: str) -> list[tuple[int, str]]:
         elif is_value and part in "]}":
             depth = max(0, depth - 1)
         number += part.count("\n")
-    return [(number, _line_at(text, start)) for number, start in found]
+    return found
 
 
 def _line_at(text: str, start: int) -> str:
@@ -65,7 +65,8 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
     found: dict[tuple[str, ...], int] = {}
     counts: dict[tuple[str, ...], int] = {}
     prefix: tuple[str, ...] = ()
-    for number, line in _statements(text):
+    for number, start in _statements(text):
+        line = _line_at(text, start)
         if header := _HEADER.match(line):
             path = _split(header[2])
             if header[1] == "[[":
@@ -106,6 +107,49 @@ def find_line(text: str, *path: str) -> int | None:
         if path in lines:
             return lines[path]
         path = path[:-1]
+    return None
+
+
+def find_definition(text: str, *path: str) -> int | None:
+    r"""Return the offset of the table's own header, or of the key's own line; None where it has none.
+
+    >>> find_definition('[tool.uv.pip]\n[tool]\nuv.a = 1\n', "tool", "uv")
+    """
+    prefix: tuple[str, ...] | None = ()
+    for _, start in _statements(text):
+        line = _line_at(text, start)
+        if header := _HEADER.match(line):
+            prefix = _split(header[2]) if header[1] == "[" else None
+            if prefix == path:
+                return start
+        elif prefix is not None and (pair := _PAIR.match(line)) and prefix + _split(pair[1]) == path:
+            return start
+    return None
+
+
+def find_list_end(text: str, start: int) -> tuple[int, int] | None:
+    r"""Return the offsets after the last value or comma of the list in a key's line, and of its closing bracket.
+
+    None where the value at `start` (of the line) is no list.
+
+    >>> find_list_end('a = [1, 2 ] # b', 0)
+    (9, 10)
+    """
+    pair = _PAIR.match(text, start)
+    depth, last = 0, 0
+    for match in _TOKEN.finditer(text, pair.end() if pair else len(text)):
+        part = match[0]
+        if not part.strip() or part.startswith("#"):
+            continue
+        if depth == 0 and part.strip() != "[":
+            return None
+        if part in "[{":
+            depth += 1
+        elif part in "]}":
+            depth -= 1
+            if depth == 0:
+                return last, match.start()
+        last = match.start() + len(part.rstrip())
     return None
 
 

@@ -21,8 +21,10 @@ __all__ = [
     "Machine",
     "MigDevice",
     "Sources",
+    "code_of",
     "driver_key",
     "fits",
+    "lowest_driver",
 ]
 
 NO_LIBRARY = "NVML: no NVIDIA driver library on this machine"
@@ -94,6 +96,13 @@ def driver_key(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in version.split("."))
 
 
+def lowest_driver(facts: Facts, cudas: Iterable[CudaVersion], platform: str) -> str | None:
+    """Return the lowest driver that runs one of the CUDAs; None where that of one of them is not known."""
+    floors = [facts.minimum_driver(cuda, platform) for cuda in cudas]
+    known = [floor for floor in floors if floor is not None]
+    return min(known, key=driver_key) if known and len(known) == len(floors) else None
+
+
 def fits(
     cuda: CudaVersion | None,
     arch: tuple[str, ...],
@@ -156,11 +165,11 @@ def _served(
 
 
 def _code_for(gpu_arch: str, offered: Iterable[str]) -> _Code | None:
-    codes = {_code_of(gpu_arch, entry) for entry in offered}
+    codes = {code_of(gpu_arch, entry) for entry in offered}
     return "binary" if "binary" in codes else "ptx" if "ptx" in codes else None
 
 
-def _code_of(gpu_arch: str, entry: str) -> _Code | None:
+def code_of(gpu_arch: str, entry: str) -> _Code | None:
     """Return what serves a GPU in one entry of `arch`, by NVIDIA's rules of compatibility.
 
     A binary serves the same major with an equal or higher minor (an `f` one too: its family is the major), PTX any

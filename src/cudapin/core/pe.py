@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from cudapin.core.window import Span, Unjudged, Unreadable, Window, merge_spans
 
-__all__ = ["PE_MAGIC", "Pe", "parse_pe"]
+__all__ = ["Pe", "parse_pe"]
 
-PE_MAGIC = b"MZ"
 
 _FATBIN_SECTIONS = {b".nv_fatb": ".nv_fatbin", b"__nv_rel": "__nv_relfatbin"}
 """Names are cut at 8 bytes."""

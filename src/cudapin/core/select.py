@@ -112,7 +112,7 @@ def select_for_machine(
             code=Code.CP104,
             what="`auto` finds no variant for this machine",
             why="; ".join(reasons) or "no variant is declared for this platform",
-            fix=f"name one of {name_list(variant.name for variant in variants)} in `CUDAPIN_VARIANT`",
+            fix=f"name one of {name_list(variant.name for variant in variants)} instead",
         )
     )
 

@@ -51,11 +51,12 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toolkit:
-    """A CUDA toolkit: its version (None where it does not tell), its place, and what led to it."""
+    """A CUDA toolkit: its version (None where it does not tell), its place, what led to it, and whether it compiles."""
 
     version: CudaVersion | None
     path: str
     source: str
+    has_nvcc: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from cudapin.core.lock import LockedFile
 
-__all__ = ["PLATFORMS", "Target", "other_target"]
+__all__ = ["PLATFORMS", "Target", "other_target", "platform_name"]
 
 PLATFORMS = ("linux_x86_64", "linux_aarch64", "win_amd64", "macosx_arm64")
 """The platform tags that messages name as examples."""
@@ -84,6 +84,15 @@ def other_target(running: Target, python: str | None, platform: str | None) -> T
         yield from compatible_tags(numbers, interpreter, platforms)
 
     return Target(environment, tags)
+
+
+def platform_name(environment: Mapping[str, str]) -> str:
+    """Return the plain platform tag of an environment: `linux_x86_64`, `macosx_arm64`, `win_amd64`."""
+    machine = environment["platform_machine"]
+    if environment["sys_platform"] == "win32":
+        names = {known: name for name, known in _WINDOWS_MACHINES.items()}
+        return names.get(machine, f"win_{machine.lower()}")
+    return f"{'macosx' if environment['sys_platform'] == 'darwin' else 'linux'}_{machine}"
 
 
 def _platforms_of(target: Target) -> list[str]:

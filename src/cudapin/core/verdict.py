@@ -9,11 +9,19 @@ from cudapin.errors import Code, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["exit_code", "own_failure", "problem_object", "render_github", "render_problem", "render_problems"]
+__all__ = [
+    "exit_code",
+    "own_failure",
+    "problem_object",
+    "render_github",
+    "render_problem",
+    "render_problems",
+    "visible",
+]
 
 _CONTROLS = {number: f"\\x{number:02x}" for number in (*range(32), 127)}
 """What a name in a file could do to a terminal, or to whoever reads our lines, in a form that is only shown."""
-_CANNOT_JUDGE = ("CP205", "CP206", "CP305", "CP416", "CP417", "CP501")
+_CANNOT_JUDGE = ("CP205", "CP206", "CP305", "CP416", "CP417", "CP501", "CP736")
 
 
 def exit_code(problems: Iterable[Problem]) -> int:
@@ -41,13 +49,18 @@ def own_failure() -> Problem:
     )
 
 
+def visible(text: str) -> str:
+    """Return a text of one line with its control characters spelled out, as a name in a file may hold some."""
+    return text.translate(_CONTROLS)
+
+
 def render_problem(problem: Problem) -> str:
     """Return the four lines that every front end shows."""
     lines = [f"{problem.level}[{problem.code.name}]: {problem.what}"]
     if problem.where is not None:
         lines.append(f"  --> {problem.where}")
     lines += [f"  why: {problem.why}", f"  fix: {problem.fix}"]
-    return "\n".join(line.translate(_CONTROLS) for line in lines)
+    return "\n".join(visible(line) for line in lines)
 
 
 def render_problems(problems: Iterable[Problem]) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from cudapin.core.config import Waiver
 
-__all__ = ["Waived", "divide"]
+__all__ = ["Waived", "divide", "is_waivable"]
 
 _NOT_WAIVABLE = frozenset((*(code for code in Code if code.name.startswith("CP1")), Code.CP205, Code.CP900))
 
@@ -24,6 +24,11 @@ class Waived:
 
     standing: tuple[Problem, ...]
     accepted: tuple[tuple[Problem, Waiver], ...]
+
+
+def is_waivable(code: Code) -> bool:
+    """Tell whether a waiver may accept problems of this code, where one is asked."""
+    return code not in _NOT_WAIVABLE
 
 
 def divide(
@@ -50,7 +55,7 @@ def divide(
 
 
 def _covers(waiver: Waiver, problem: Problem, variant: str | None) -> bool:
-    if waiver.code is not problem.code or problem.code in _NOT_WAIVABLE:
+    if waiver.code is not problem.code or not is_waivable(problem.code):
         return False
     if waiver.variant is not None and waiver.variant != (problem.variant or variant):
         return False

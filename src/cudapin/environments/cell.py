@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from cudapin import __version__
 from cudapin.core.config import for_environment
+from cudapin.core.fields import name_list
+from cudapin.core.judge_variants import is_for_target
 from cudapin.core.names import normalise
 from cudapin.core.select import is_declared_for, reasons_against
 from cudapin.core.target import other_target
@@ -102,6 +104,8 @@ class Cell:
         """Return why the cell cannot exist on this Python and platform, None where it can."""
         if not is_declared_for(self.variant, self.gate.environment):
             return f"variant `{self.name}` is not declared for this Python and platform"
+        if not is_for_target(self.variant, self.gate.environment):
+            return f"the wheels of variant `{self.name}` are for {name_list(self.variant.platforms)}"
         missing = unusable(self.selection.packages, self.gate.target)
         if missing:
             python = self.gate.environment["python_version"]

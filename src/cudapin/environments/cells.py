@@ -4,33 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cudapin.core.config import Variant
+from cudapin.core.fields import name_list
+from cudapin.core.judge_variants import is_for_target
+from cudapin.core.select import is_declared_for
 from cudapin.core.target import other_target
 from cudapin.errors import CudapinError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cudapin.core.config import Variant
-    from cudapin.core.lock import LockedPackage
+    from cudapin.core.lock import LockedPackage, Selection
     from cudapin.core.target import Target
     from cudapin.gate import Gate
 
-__all__ = ["pythons_by_variant", "unusable", "why_not"]
+__all__ = ["pythons_by_variant", "reason_against", "unusable", "why_not"]
 
 
 def pythons_by_variant(gate: Gate, pythons: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return, for each variant that has any, the Pythons that it can be tested on; the default variant comes first.
 
-    A Python is left out where `requires-python` of the project or the variant excludes it, or where a locked package
-    has wheels, none of them for it, and no sdist. Where the lock cannot tell, it stays in: its cell then says why.
+    A Python is left out where the project or the variant excludes it, where the lock is made for other ones, or where
+    a locked package has wheels, none of them for it, and no sdist. Where the lock cannot tell, it stays in: its cell
+    then says why.
     """
     found: dict[str, list[str]] = {}
     for python in pythons:
         there = gate.at(other_target(gate.target, python, None))
-        if _is_allowed(there):
-            for variant in there.variants():
-                if not _misses_wheels(there, variant):
-                    found.setdefault(variant.name, []).append(python)
+        for name in there.config.variants:
+            if _why_not_there(there, name) is None:
+                found.setdefault(name, []).append(python)
     names = sorted(found, key=lambda name: name != gate.default)
     return {name: tuple(found[name]) for name in names}
 
@@ -41,16 +44,46 @@ def why_not(gate: Gate, name: str, python: str) -> str | None:
         there = gate.at(other_target(gate.target, python, None))
     except ValueError as error:
         return str(error)
+    return _why_not_there(there, name)
+
+
+def reason_against(there: Gate, variant: Variant | None) -> str | None:
+    """Return why a variant (None: a project without any) has no cell on a gate's own Python and platform.
+
+    None where it may have one. Raises CudapinError where the lock cannot tell.
+    """
+    from cudapin.discipline import judge_coverage
+
+    found = there.environment
     if not _is_allowed(there):
-        return f"the project's `requires-python` is `{gate.project.metadata.get('requires-python')}`"
-    variant = next((variant for variant in there.variants() if variant.name == name), None)
+        return _not_allowed(there)
+    if variant is not None and not is_declared_for(variant, found):
+        return f"variant `{variant.name}` is not declared for it"
+    if variant is not None and not is_for_target(variant, found):
+        return f"the wheels of variant `{variant.name}` are for {name_list(variant.platforms)}"
+    path = there.lock_path(variant)
+    if path is not None and (uncovered := judge_coverage(there, path)):
+        return uncovered[0].what
+    selection = there.select_all(variant or Variant(name="-", extra=(), group=()))
+    return _missing_wheel(there, selection)
+
+
+def _why_not_there(there: Gate, name: str) -> str | None:
+    variant = next((variant for variant in there.all_variants() if variant.name == name), None)
     if variant is None:
         return f"variant `{name}` is not declared for it"
     try:
-        selection = there.select_all(variant)
+        return reason_against(there, variant)
     except CudapinError:
-        return None
-    missing = unusable(selection.packages, there.target) if selection else ()
+        return None  # its cell then says why
+
+
+def _not_allowed(gate: Gate) -> str:
+    return f"the project's `requires-python` is `{gate.project.metadata.get('requires-python')}`"
+
+
+def _missing_wheel(gate: Gate, selection: Selection | None) -> str | None:
+    missing = unusable(selection.packages, gate.target) if selection else ()
     return f"`{missing[0]}` is locked without a wheel for it" if missing else None
 
 
@@ -75,11 +108,3 @@ def _is_allowed(gate: Gate) -> bool:
     # Some release of a Python may be allowed (`>=3.10.2`) where its first is not; which one is there shows later.
     version = gate.environment["python_version"]
     return any(wanted.contains(f"{version}.{patch}", prereleases=True) for patch in (0, 99))
-
-
-def _misses_wheels(gate: Gate, variant: Variant) -> bool:
-    try:
-        selection = gate.select_all(variant)
-    except CudapinError:
-        return False
-    return selection is not None and bool(unusable(selection.packages, gate.target))

@@ -15,17 +15,25 @@ from cudapin.core.names import normalise
 from cudapin.errors import Code, Problem, Where, sort_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from packaging.requirements import Requirement
 
     from cudapin.core.config import Variant
     from cudapin.core.lock import Lock, LockedPackage, Pyproject, Selection
 
-__all__ = ["DirectRequirement", "direct_requirements", "dynamic_keys", "judge_direct", "parse_requirement"]
+__all__ = [
+    "DirectRequirement",
+    "direct_requirements",
+    "dynamic_keys",
+    "judge_direct",
+    "judge_presence",
+    "parse_requirement",
+]
 
 _EXTRAS = ("project", "optional-dependencies")
 _GROUPS = ("dependency-groups",)
+_PDM_GROUPS = ("tool", "pdm", "dev-dependencies")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +100,34 @@ def judge_direct(
     return sort_problems(problems)
 
 
+def judge_presence(
+    path: str, pyproject: Pyproject, locked: Container[str], covered: Container[str] | None, fix: str
+) -> Iterator[Problem]:
+    """Yield a problem (CP201) for each direct requirement, of any extra or group, whose name is nowhere in a lock.
+
+    That is less than `judge_direct` asks, and asked of extras and groups that no variant uses: a package that was
+    taken out by hand. `covered` are the extras and groups that the lock was made for, None for all. Requirements
+    with a marker are left out: a lock need not hold what holds nowhere.
+    """
+    project = _table(pyproject.table, "project")
+    own = normalise(str(project.get("name", "")))
+    own_list = {"dependencies": project.get("dependencies")}
+    tables = [
+        (("project",), own_list),
+        (_EXTRAS, _table(project, "optional-dependencies")),
+        (_GROUPS, _table(pyproject.table, "dependency-groups")),
+        (_PDM_GROUPS, _table(_table(_table(pyproject.table, "tool"), "pdm"), "dev-dependencies")),
+    ]
+    for key, table in tables:
+        for name, items in table.items():
+            if covered is None or table is own_list or normalise(name) in covered:
+                for item in _listed(items, pyproject, *key, name):
+                    requirement = parse_requirement(item.text)
+                    found = None if requirement is None or requirement.marker else normalise(requirement.name)
+                    if found is not None and found != own and found not in locked:
+                        yield _absent(path, item, found, fix)
+
+
 def parse_requirement(text: str) -> Requirement | None:
     """Return the PEP 508 requirement of a text, None where it is none."""
     from packaging.requirements import Requirement
@@ -119,14 +155,7 @@ def _judge_one(
     found = [package for package in selection.packages if package.name == name]
     path = lock.source.path
     if not found:
-        yield Problem(
-            code=Code.CP201,
-            what=f"`{path}` does not pin what `{item.where.key}` asks for",
-            where=item.where,
-            why=f"wanted `{item.text}`, the lock has no `{name}`",
-            fix=fix,
-            package=name,
-        )
+        yield _absent(path, item, name, fix)
     for package in found:
         if not _satisfies(package, requirement):
             line = f":{package.line}" if package.line else ""
@@ -138,6 +167,17 @@ def _judge_one(
                 fix=fix,
                 package=name,
             )
+
+
+def _absent(path: str, item: DirectRequirement, name: str, fix: str) -> Problem:
+    return Problem(
+        code=Code.CP201,
+        what=f"`{path}` does not pin what `{item.where.key}` asks for",
+        where=item.where,
+        why=f"wanted `{item.text}`, the lock has no `{name}`",
+        fix=fix,
+        package=name,
+    )
 
 
 def _satisfies(package: LockedPackage, requirement: Requirement) -> bool:

@@ -24,6 +24,7 @@ class CudapinBuildEnvironment(VirtualEnvironment):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (hatch's own)
         super().__init__(*args, **kwargs)
         self._all: list[Any] = []
+        _take_for_hatchling(self.metadata.build)
         # Here and not above: hatch loads this module for every command that knows any environment of ours.
         from cudapin.errors import CudapinError
         from cudapin.plugin.gates import gate_of_this_command
@@ -55,3 +56,13 @@ class CudapinBuildEnvironment(VirtualEnvironment):  # type: ignore[misc]
 
     def _virtual_env(self, place: Any) -> Any:  # noqa: ANN401
         return self.virtual_env_cls(place, self.platform, self.verbosity)
+
+
+def _take_for_hatchling(build: Any) -> None:  # noqa: ANN401 (hatchling's BuildMetadata)
+    """Have hatch build a project whose backend is `cudapin.build` as one of hatchling's, which it is.
+
+    hatch knows hatchling by the name of its backend. For every other it drops the options of `hatch build` and the
+    versions of a target, and `hatch clean` builds.
+    """
+    if build.build_backend == "cudapin.build":
+        build.__class__ = type("BuildMetadata", (type(build),), {"build_backend": "hatchling.build"})

@@ -12,17 +12,17 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 from cudapin.core.verdict import own_failure, render_problem
 from cudapin.errors import Code, CudapinError, Problem, Refusal
+from cudapin.plugin.asked import choose_asked, open_asked, requested
 from cudapin.plugin.boundary import refusing
 from cudapin.plugin.leftovers import Leftovers
 from cudapin.plugin.variables import (
     export_flags,
     export_toolkit,
     export_variant,
-    requested_variant,
     user_environ,
     withdraw,
 )
-from cudapin.plugin.wheel_files import any_binary, files_of_wheel, wheel_has_binaries
+from cudapin.plugin.wheel_files import any_binary, compiled_files, files_of_wheel, wheel_has_binaries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -52,6 +52,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         self._tags: tuple[object, ...] = ()
         self._recorded: tuple[Variant, Mapping[str, Any]] | None = None
         self._unstamp: Callable[[], None] = lambda: None
+        self._withdraw_sbom: Callable[[], None] = lambda: None
         withdraw()
         if self._concerns_variants():
             with suppress(Exception):  # whatever is wrong, `initialize` meets it again and says so
@@ -98,15 +99,14 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
 
     def _open(self) -> tuple[Gate | None, Choice | None]:
         """Return the gate and the variant; (None, None) where `CUDAPIN=off`."""
-        from cudapin.gate import open_gate
         from cudapin.run_variables import is_off
 
         environ = user_environ()
         if is_off(environ):
             return None, None
         if self._gate is None:
-            self._gate = open_gate(Path(self.root), environ)
-        return self._gate, self._gate.choose(requested_variant())
+            self._gate = open_asked(Path(self.root), environ)
+        return self._gate, choose_asked(self._gate)
 
     def _export(self) -> None:
         """Set the variables; of the toolkit only for a build, since hatchling also asks for dependencies alone."""
@@ -157,11 +157,10 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         return open_gate(Path(self.root), environ), None
 
     def _initialize_wheel(self, version: str, build_data: dict[str, Any]) -> None:
-        from cudapin.builds.compiled import DATA, read_files
         from cudapin.builds.judgement import judge_wheel
 
         if version != "standard":
-            self._warn_editable()
+            self._warn_editable(compiled=_is_compiled(build_data))
             return
         gate, choice = self._open()
         if gate is None:
@@ -171,8 +170,8 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
             self._add_record(build_data, {**empty_record(), "settings": {"CUDAPIN": "off"}})
             return
         compiled = _is_compiled(build_data)
-        files = files_of_wheel(self.build_config, build_data, DATA)
-        binaries = read_files(files) if choice is not None else ()
+        files = files_of_wheel(self.build_config, build_data)
+        binaries = _read_compiled(files) if choice is not None or gate.config.sbom else ()
         self._has_binaries = compiled or any_binary(files)
         judgement = judge_wheel(gate, choice, compiled=self._has_binaries, binaries=binaries)
         self._announce(choice)
@@ -180,6 +179,12 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         judgement.refuse()
         if choice is not None:
             self._stamp(gate, choice, judgement, build_data, binaries, compiled=compiled)
+        if gate.config.sbom:
+            from cudapin.plugin.sbom_file import add_sbom
+
+            variant = choice.variant if choice else None
+            data = (self.build_config, build_data)
+            self._withdraw_sbom = add_sbom(*data, gate, variant, judgement, files, binaries, self._files.write)
         self._tags = _tag_data(build_data)
         prefix = self.build_config.builder.normalize_file_name_component(self.metadata.core.name)
         self._files.keep_older(Path(self.directory), prefix)
@@ -226,10 +231,13 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         self, choice: Choice, record: Mapping[str, Any], binaries: Sequence[Binary]
     ) -> Mapping[str, Any]:
         """Add the compiled files to the record, once the stamp has decided how the folder of data files is called."""
-        from cudapin.builds.compiled import recorded_binaries
+        found: Sequence[Mapping[str, Any]] = []
+        if binaries:
+            from cudapin.builds.compiled import recorded_binaries
 
-        builder: Any = self.build_config.builder
-        record = {**record, "binaries": recorded_binaries(binaries, f"{builder.artifact_project_id}.data")}
+            builder: Any = self.build_config.builder
+            found = recorded_binaries(binaries, f"{builder.artifact_project_id}.data")
+        record = {**record, "binaries": found}
         self._recorded = (choice.variant, record)
         return record
 
@@ -250,14 +258,14 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         python, abi, _ = str(build_data.get("tag") or inferred).split("-", 2)
         return f"{python}-{abi}-{'.'.join(platforms)}"
 
-    def _warn_editable(self) -> None:
+    def _warn_editable(self, *, compiled: bool) -> None:
         """Say what would refuse a wheel. uv builds editables while it locks, so a refusal here could not be mended."""
         from cudapin.builds.judgement import judge_wheel
 
         try:
             gate, choice = self._open()
             if gate is not None:
-                judgement = judge_wheel(gate, choice, compiled=False)
+                judgement = judge_wheel(gate, choice, compiled=compiled)
                 self._report(judgement)
                 problems = judgement.errors
             else:
@@ -272,8 +280,9 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
             self.app.display_warning(f"{text}\n  note: an editable build is never refused; a wheel would be")
 
     def _announce(self, choice: Choice | None) -> None:
-        if choice is None and requested_variant():
-            self.app.display_warning("cudapin: this project declares no variants, so CUDAPIN_VARIANT changes nothing")
+        name, origin = requested()
+        if choice is None and name:
+            self.app.display_warning(f"cudapin: this project declares no variants, so {origin} changes nothing")
         if choice is not None:
             cuda = ", ".join(str(item) for item in choice.variant.cuda)
             self.app.display_info(
@@ -304,6 +313,7 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
 
     def _clean_up(self) -> None:
         """Leave no file, no stamp and no variable to what the same process builds next."""
+        self._withdraw_sbom()
         self._unstamp()
         withdraw()
         self._files.remove()
@@ -317,6 +327,16 @@ class CudapinBuildHook(BuildHookInterface[BuilderConfig]):
         from cudapin.core.stamp import RECORD_NAME, render_record
 
         build_data["extra_metadata"][self._files.write(RECORD_NAME, render_record(record))] = RECORD_NAME
+
+
+def _read_compiled(files: Mapping[str, Path]) -> tuple[Binary, ...]:
+    """Read the compiled files of a wheel; what reads them is loaded only where there are some."""
+    compiled = compiled_files(files)
+    if not compiled:
+        return ()
+    from cudapin.builds.compiled import read_files
+
+    return read_files(compiled)
 
 
 def _is_compiled(build_data: dict[str, Any]) -> bool:

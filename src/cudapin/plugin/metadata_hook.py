@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
+from cudapin.plugin.asked import asked
+from cudapin.plugin.variables import is_read_by_hatch
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -23,7 +26,7 @@ class CudapinMetadataHook(MetadataHookInterface):
     def update(self, metadata: dict[str, Any]) -> None:
         """Stamp the metadata where a front end asks for a wheel's metadata alone, and nowhere else."""
         frame = sys._getframe()  # noqa: SLF001
-        if not _is_wheel_metadata_read(frame):
+        if asked().stamps_metadata or is_read_by_hatch() or not _is_wheel_metadata_read(frame):
             return
         before = set(metadata)
         try:

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
     from cudapin.core.config import Variant
 
-__all__ = ["export_flags", "export_toolkit", "export_variant", "requested_variant", "user_environ", "withdraw"]
+__all__ = [
+    "export_flags",
+    "export_request",
+    "export_toolkit",
+    "export_variant",
+    "is_read_by_hatch",
+    "requested_variant",
+    "user_environ",
+    "withdraw",
+]
 
 _ours: dict[str, tuple[str | None, str]] = {}
 """For each variable that was set here: what the user had in it, and what it was set to."""
@@ -39,6 +48,11 @@ def user_environ() -> Mapping[str, str]:
     return environ
 
 
+def is_read_by_hatch() -> bool:
+    """Tell whether metadata are for hatch, for a command that shows the project and not a wheel (`hatch version`)."""
+    return os.environ.get("HATCH_ENV_ACTIVE") == "hatch-build" and "PIP_BUILD_TRACKER" not in os.environ
+
+
 def withdraw() -> None:
     """Give the user's values back to all variables that were set here, for an earlier project or variant."""
     for name, (before, after) in _ours.items():
@@ -48,6 +62,11 @@ def withdraw() -> None:
             else:
                 os.environ[name] = before
     _ours.clear()
+
+
+def export_request(name: str) -> None:
+    """Set `CUDAPIN_VARIANT` to what a config setting names, for what runs before the variant is known."""
+    _set("CUDAPIN_VARIANT", name)
 
 
 def export_variant(variant: Variant) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cudapin.core.binary_format import is_compiled
+from cudapin.core.wheel_name import DATA
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["any_binary", "files_of_wheel", "wheel_has_binaries"]
+__all__ = ["any_binary", "compiled_files", "files_of_wheel", "wheel_has_binaries"]
 
 
-def files_of_wheel(config: Any, build_data: dict[str, Any], data_folder: str) -> dict[str, Path]:  # noqa: ANN401
+def files_of_wheel(config: Any, build_data: dict[str, Any]) -> dict[str, Path]:  # noqa: ANN401
     """Return the files that go into the wheel, by their paths in it, whatever the hooks before said.
 
-    `data_folder` stands for the folder of data files and scripts.
+    `DATA` stands for the folder of data files and scripts.
     """
     builder = config.builder
     with config.set_build_data(build_data):
@@ -23,8 +27,18 @@ def files_of_wheel(config: Any, build_data: dict[str, Any], data_folder: str) ->
         for kind, folder in (("shared_data", "data"), ("shared_scripts", "scripts")):
             added = {str(Path(builder.root, key)): to for key, to in (build_data.get(kind) or {}).items()}
             for file in builder.recurse_explicit_files({**getattr(config, kind, {}), **added}):
-                files[f"{data_folder}/{folder}/{file.distribution_path}"] = Path(file.path)
+                files[f"{DATA}/{folder}/{file.distribution_path}"] = Path(file.path)
     return {name.replace(os.sep, "/"): path for name, path in files.items()}
+
+
+def compiled_files(files: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the compiled ones among files, by their first bytes; what cannot be opened is left to the build."""
+    found = {}
+    for name, path in files.items():
+        with suppress(OSError), path.open("rb", buffering=0) as stream:
+            if is_compiled(stream.read(8)):
+                found[name] = path
+    return found
 
 
 def any_binary(names: Iterable[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import warnings
 from types import ModuleType, SimpleNamespace
@@ -361,6 +362,14 @@ def test_a_facts_file_of_no_use(tmp_path: Path, content: bytes | None, why: str)
     assert problem.what == "`CUDAPIN_FACTS` names a file that cannot be used"
     assert problem.why.startswith(why.format(path=file))
     assert problem.fix == "unset CUDAPIN_FACTS"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+def test_facts_that_never_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "facts")
+    with pytest.raises(ConfigError) as caught:
+        read_facts({"CUDAPIN_FACTS": str(tmp_path / "facts")})
+    assert caught.value.problems[0].why == f"wanted a file, found a device, a pipe or a socket in `{tmp_path}/facts`"
 
 
 def test_the_real_module_has_every_function_that_is_asked() -> None:

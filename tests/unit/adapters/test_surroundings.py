@@ -112,8 +112,8 @@ def test_every_toolkit_once_and_the_named_ones_first(tmp_path: Path) -> None:
     program(default / "bin" / "nvcc", "exit 1")
     environ = {"CUDA_HOME": str(old), "CUDA_PATH": f"{old}/.", "CUDACXX": "", "PATH": str(default / "bin")}
     assert find_toolkits(environ, tmp_path) == (
-        Toolkit(version=CudaVersion(major=12, minor=8), path=str(old), source="`CUDA_HOME`"),
-        Toolkit(version=CUDA_13, path=str(default), source="`nvcc` on PATH"),
+        Toolkit(version=CudaVersion(major=12, minor=8), path=str(old), source="`CUDA_HOME`", has_nvcc=True),
+        Toolkit(version=CUDA_13, path=str(default), source="`nvcc` on PATH", has_nvcc=True),
     )
 
 
@@ -121,7 +121,7 @@ def test_every_toolkit_once_and_the_named_ones_first(tmp_path: Path) -> None:
 def test_wrappers_and_what_is_not_there(tmp_path: Path) -> None:
     wrapper = program(tmp_path / "bin" / "nvcc", "echo release 13.0, V13.0.88")
     assert find_toolkits({"CUDACXX": str(wrapper), "PATH": str(tmp_path / "bin")}, tmp_path) == (
-        Toolkit(version=CUDA_13, path=str(wrapper), source="`CUDACXX`"),
+        Toolkit(version=CUDA_13, path=str(wrapper), source="`CUDACXX`", has_nvcc=True),
     )
     assert find_toolkits({"CUDA_HOME": "/absent", "CUDACXX": "no-nvcc", "CUDA_PATH": "a\0b"}, tmp_path) == (
         Toolkit(version=None, path="no-nvcc", source="`CUDACXX`"),

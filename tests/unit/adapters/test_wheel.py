@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 ELF = make_elf(needed=("libcudart.so.12",), fatbins={".nv_fatbin": make_fatbin(Entry(arch=90))})
 
 
-def refusal(path: Path) -> str:
+def refusal(path: Path, fix: str = "build or download the wheel anew") -> str:
     """Return why a wheel is refused, after checking all else of the message."""
     text = faults(lambda: read_wheel(path, "x.whl"), LockError)
     head, tail = (
         "error[CP416]: `x.whl` cannot be read\n  --> x.whl\n  why: ",
-        "\n  fix: build or download the wheel anew",
+        f"\n  fix: {fix}",
     )
     assert text.startswith(head)
     assert text.endswith(tail)
     return text[len(head) : -len(tail)]
 
 
-def not_a_zip(path: Path) -> str:
-    return refusal(path).removeprefix("wanted a wheel, which is a zip archive, found: ")
+def not_a_zip(path: Path, *fix: str) -> str:
+    return refusal(path, *fix).removeprefix("wanted a wheel, which is a zip archive, found: ")
 
 
 def test_all_of_a_wheel(tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ def test_a_checksum_counts_where_record_has_no_hash(tmp_path: Path) -> None:
 
 def test_what_is_no_wheel(tmp_path: Path) -> None:
     path = tmp_path / NAME
-    assert not_a_zip(path) == "No such file or directory"
-    assert not_a_zip(tmp_path) == "Is a directory"
+    assert not_a_zip(path, "look how the wheel is called, and where it is") == "No such file or directory"
+    assert not_a_zip(tmp_path, "name the wheels in it, such as `x.whl/*.whl`") == "Is a directory"
     path.write_bytes(b"")
     assert not_a_zip(path) == "File is not a zip file"
     path.write_bytes(b"PK\x05\x06" + bytes(18))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -149,3 +150,22 @@ def test_excludes_for_auditwheel(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\nversion = "1"\n')
     assert main(command) == 2
     assert "error[CP112]: there is no variant to go by\n" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+def test_what_never_ends_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "x.whl")
+    assert main(["audit", str(tmp_path / "x.whl")]) == 3
+    assert capsys.readouterr().err.endswith(
+        "  why: wanted a wheel, which is a zip archive, found a device, a pipe or a socket\n"
+        "  fix: build or download the wheel anew\n"
+    )
+
+
+def test_a_folder_and_a_name_that_would_steer_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", str(tmp_path)]) == 3
+    assert f"  fix: name the wheels in it, such as `{tmp_path}/*.whl`\n" in capsys.readouterr().err
+    assert main(["audit", "\x1b[2J\n.whl"]) == 3
+    captured = capsys.readouterr()
+    assert captured.out == "\\x1b[2J\\x0a.whl: unknown\n"
+    assert "  fix: look how the wheel is called, and where it is\n" in captured.err

@@ -131,9 +131,12 @@ def test_twins_of_which_one_is_wrong_are_not_said(check: Any) -> None:
 
 def test_a_python_without_a_wheel(check: Any) -> None:
     files = {"pyproject.toml": UV.replace("[tool.cudapin.variants.cu129]\n", ""), "uv.lock": UV_LOCK}
-    assert check(files, "--python", "3.13", "--platform", "linux_x86_64") == (
+    later = ("--python", "3.13", "--platform", "linux_x86_64")
+    assert check(files, *later) == (0, {"cu128": "not for this target"}, [])
+    assert check(files, *MACOS) == (0, {"cu128": "not for this target"}, [])
+    assert check(files, *later, "--variant", "cu128") == (
         0,
-        {"cu128": "ok"},
+        {"cu128": "not for this target"},
         ["CP312 variant `cu128` selects `torch` without a file that Python 3.13 on linux x86_64 could install"],
     )
     assert check(files, *LINUX) == (0, {"cu128": "ok"}, [])
@@ -176,3 +179,15 @@ def test_a_lock_that_does_not_cover_the_target(check: Any) -> None:
     said = ["CP312 `uv.lock` does not cover Python 3.12 on darwin arm64"]
     assert check(files, *MACOS) == (0, {"cu128": "not for this target"}, said)
     assert check({"uv.lock": "broken"}, *MACOS)[0] == 3
+
+
+def test_build_requirements_that_no_isolated_build_can_get(check: Any) -> None:
+    """A requirements file names the index and no address; a front end would ask its own index only."""
+    project = PROJECT.replace('arch = ["9.0"]', 'build-requires = ["torch"]')
+    index = "--index-url https://index.example/cu128\n"
+    files = {**VARIANTS, "pyproject.toml": project, "locks/cu128.txt": str(VARIANTS["locks/cu128.txt"]) + index}
+    assert check(files, *LINUX) == (
+        0,
+        {"cpu": "ok", "cu128": "ok"},
+        ["CP401 an isolated build of variant `cu128` cannot get `torch`"],
+    )

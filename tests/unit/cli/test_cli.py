@@ -189,6 +189,8 @@ def test_uv_without_cache_keys(run: Any) -> None:
         ),
     )
     assert run("check", "-q").err == ""
+    other = PROJECT.replace("hatchling.build", "setuptools.build_meta") + "[tool.uv]\n"
+    assert run("check", files={"pyproject.toml": other}).err == ""
 
 
 def test_a_waiver_is_told_and_counts(run: Any) -> None:
@@ -385,7 +387,7 @@ def test_an_override_of_the_target_counts(run: Any) -> None:
         (
             "chek",
             "argument COMMAND: invalid choice: 'chek'",
-            "use `check`; the names are `check`, `lock`, `export`, `doctor`, `audit`",
+            "use `check`",
         ),
         ("lock shwo", "argument ACTION: invalid choice: 'shwo'", "use `show`; the names are `check`, `show`, `diff`"),
         ("check --varaint x", "unrecognized arguments: --varaint x", "use `--variant`"),
@@ -589,3 +591,101 @@ def test_verbose_names_the_files_that_counted(run: Any) -> None:
     assert "note: read pyproject.toml\n" in found
     assert "note: read uv.lock\n" in found
     assert "note: read" not in run("check", "-v", "-q").err
+
+
+def test_the_variables_are_checked_where_a_build_would_check_them(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = (["check"], ["lock", "check"], ["lock", "show"], ["export", "--to", "requirements"])
+    monkeypatch.setenv("CUDAPIN_VARIANT", "cu182")
+    for command in commands:
+        found = run(*command, files=VARIANTS)
+        assert (found.code, found.out) == (2, "")
+        assert found.err == (
+            "error[CP104]: no variant `cu182` is declared\n"
+            "  why: CUDAPIN_VARIANT asks for `cu182`; `[tool.cudapin.variants]` declares `cpu`, `cu128`\n"
+            "  fix: use `cu128`; the names are `cpu`, `cu128`, `auto`\n"
+        )
+    for command in (["check"], ["lock", "show"], ["export", "--to", "requirements"]):
+        assert run(*command, "--variant", "cpu").code == 0  # then the variable does not count
+    monkeypatch.setenv("CUDAPIN_VARIANT", "cu128")
+    assert run("lock", "check").code == 0
+    monkeypatch.setenv("CUDAPIN", "of")
+    for command in commands:
+        found = run(*command)
+        assert (found.code, found.out) == (2, "")
+        assert found.err == (
+            "error[CP108]: `CUDAPIN` has a value that means nothing\n"
+            "  why: wanted `off` or nothing, found `of`\n"
+            "  fix: unset CUDAPIN, or set it to `off`\n"
+        )
+
+
+def test_a_lock_that_is_named_does_not_compete(run: Any) -> None:
+    files = {**GATE, "requirements.lock": f"beta==1.0 --hash=sha256:{A}\n"}
+    assert run("lock", "check", files=files).code == 2
+    found = run("lock", "check", "--lock", "uv.lock")
+    assert (found.code, found.out, found.err) == (0, "uv.lock: fresh\n", "")
+
+
+@pytest.mark.parametrize("text", ["hello world\n", "[project]\nname = 'x'\n", "alpha\nbeta>=2\n", "\x01\n"])
+def test_a_file_that_is_no_lock(run: Any, text: str) -> None:
+    found = run("lock", "check", "--lock", "notes.txt", files={**GATE, "notes.txt": text})
+    assert (found.code, found.out) == (3, "notes.txt: unknown\n")
+    assert found.err == (
+        "error[CP205]: `notes.txt` is no lock file\n"
+        "  --> notes.txt\n"
+        "  why: wanted a lock file of uv, poetry or pdm, a `pylock.toml`, or requirements with hashes; "
+        "no line pins a version\n"
+        "  fix: name a lock file of the project: `uv.lock`\n"
+    )
+
+
+@pytest.mark.parametrize("style", [[], ["--format", "json"], ["--format", "github"]])
+@pytest.mark.parametrize(("stream", "why"), [("full", "No space left on device"), (None, "there is none")])
+def test_an_output_that_takes_nothing(
+    run: Any, monkeypatch: pytest.MonkeyPatch, style: list[str], stream: str | None, why: str
+) -> None:
+    """What is lost is said, and is neither a verdict nor a fault of cudapin; the problems are said as well."""
+
+    class Full:
+        def write(self, _: str) -> int:
+            raise OSError(28, "No space left on device")
+
+        def flush(self) -> None:
+            raise AssertionError
+
+        def fileno(self) -> int:
+            raise OSError
+
+    stale = {**GATE, "pyproject.toml": UV_PROJECT.replace("alpha", "alpha<2")}
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Full() if stream else None)
+        found = run("lock", "check", *style, files=stale)
+    lost = (
+        "error[CP112]: what was asked for cannot be written to standard output\n"
+        f"  why: wanted an output that takes it, found: {why}\n"
+        "  fix: run it again with an output that is open and has room\n"
+    )
+    assert found.code == 2
+    assert found.err.endswith(lost)
+    assert ("error[CP201]" in found.err) is (not style)
+
+
+def test_dynamic_dependencies_that_stand_in_a_file(run: Any) -> None:
+    """They are judged where a build would only read them; what runs code of the project's own stays unknown."""
+    dynamic = """[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[tool.setuptools.dynamic]
+dependencies = { file = "requirements.txt" }
+"""
+    project = UV_PROJECT.replace('dependencies = ["alpha"]', 'dynamic = ["dependencies"]') + dynamic
+    lock = UV_LOCK.replace("virtual", "editable")
+    files: Files = {"pyproject.toml": project, "uv.lock": lock, "requirements.txt": "alpha\n"}
+    assert (found := run("lock", "check", files=files)).out == "uv.lock: fresh\n", found.err
+    assert run("lock", "check", files={"requirements.txt": "alpha<3\n"}).err == (
+        "error[CP201]: `uv.lock` is stale: the requirements on `alpha` have changed\n"
+        "  --> pyproject.toml:1 (project.dependencies)\n"
+        "  why: wanted `alpha<3`, the lock has `alpha`\n"
+        "  fix: uv lock\n"
+    )
+    assert run("lock", "check", files={"setup.py": ""}).code == 3

@@ -293,3 +293,22 @@ def test_a_project_is_needed(diff: Any) -> None:
         "  why: `pyproject.toml` has no `[project]`\n"
         "  fix: name a member with `--project DIR`\n",
     )
+
+
+def test_copies_of_one_variants_lock(diff: Any) -> None:
+    """They are compared for the variant whose lock has that name, not for all."""
+    files = {**VARIANTS, "a/cu128.txt": VARIANTS["locks/cu128.txt"], "b/cu128.txt": VARIANTS["locks/cu128.txt"]}
+    _, out, _ = diff(files, "a/cu128.txt", "b/cu128.txt", "--format", "json", *LINUX)
+    assert [row["name"] for row in json.loads(out)["variants"]] == ["cu128"]
+
+
+def test_a_variants_own_lock_where_others_compete(diff: Any) -> None:
+    """Which lock the other variant has is not settled; this one's is."""
+    text = str(VARIANTS["locks/cu128.txt"])
+    project = str(VARIANTS["pyproject.toml"]).replace('lock = "locks/{variant}.txt"\n', "")
+    project = project.replace("variants.cu128]\n", 'variants.cu128]\nlock = "locks/cu128.txt"\n')
+    assert project.count("lock =") == 1
+    files = {"pyproject.toml": project, "locks/cu128.txt": text, "old.txt": text}
+    files |= {"requirements.lock": text, "uv.lock": LOCK}
+    _, out, _ = diff(files, "old.txt", "locks/cu128.txt", "--format", "json", *LINUX)
+    assert [row["name"] for row in json.loads(out)["variants"]] == ["cu128"]

@@ -101,6 +101,29 @@ def test_where_there_is_no_project(run: Any) -> None:
     assert run({}, "--project", "absent").code == 2
 
 
+def test_a_host_compiler_that_the_toolkit_does_not_take(run: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    write(
+        tmp_path,
+        {
+            "cuda/version.json": '{"cuda": {"version": "12.6.3"}}',
+            "cuda/bin/nvcc": "#!/bin/sh\nexit 1\n",
+            "tools/gcc": "#!/bin/sh\necho '#define __GNUC__ 14'\n",
+        },
+    )
+    for program in ("cuda/bin/nvcc", "tools/gcc"):
+        (tmp_path / program).chmod(0o755)
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path / "cuda"))
+    monkeypatch.setenv("PATH", f"{tmp_path}/tools:/bin:/usr/bin")
+    found = run({})
+    assert found.code == 0
+    assert "  compiler   GCC 14 (`gcc` on PATH)\n" in found.out
+    assert found.err.startswith("warning[CP418]: GCC 14 is newer than the nvcc of CUDA 12.6 takes\n")
+    (tmp_path / "cuda/bin/nvcc").unlink()
+    found = run({})
+    assert "compiler" not in found.out
+    assert found.err == ""
+
+
 def test_a_project_and_its_variants(run: Any) -> None:
     found = run({**VARIANTS, **TORCH})
     assert (found.code, found.err) == (0, "")

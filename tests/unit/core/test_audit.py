@@ -278,12 +278,35 @@ def test_torch_is_not_required() -> None:
     assert text == (
         "error[CP415]: `demo/_ext.so` is compiled against torch, and the wheel does not require it\n"
         f"  --> {WHEEL} (demo/_ext.so)\n"
-        "  why: it needs `libtorch.so`, and no `Requires-Dist` brings torch\n"
+        "  why: it needs `libtorch.so`, and no `Requires-Dist` brings torch; by C++ symbols, which are those of one "
+        "release\n"
         "  fix: add `torch`, of the releases that it is compiled against, to the dependencies"
     )
     stable = codes(linked(*needed), name="demo-cu12", requires=("nvidia-cuda-runtime-cu12",))
     assert stable == ["CP415 warning"]
     assert codes(linked("libtorch.so"), name="demo", requires=("torchvision",)) == []
+
+
+def test_torch_of_a_label_of_another_cuda() -> None:
+    bound = binary(needed=("libcudart.so.12", "libtorch.so"), undefined=(NEW,))
+    verdict, text = judged(bound, name="demo", version="1.0+cu128", requires=("torch==2.9.0+cu130",))
+    assert verdict == "wrong"
+    assert text == (
+        "error[CP415]: `demo/_ext.so` is compiled against torch, and the wheel requires one of CUDA 13\n"
+        f"  --> {WHEEL} (demo/_ext.so)\n"
+        "  why: wanted a torch of CUDA 12.8 (the local version label `+cu128`), found "
+        "`torch==2.9.0+cu130`\n"
+        "  fix: require the torch that it is compiled against, by its public version: the index gives the CUDA"
+    )
+    for requires in ("torch==2.9.0+cu126", "torch==2.15.0", "torch==2.9.0+cpu", 'torch==2.9.0+cu130; extra == "x"'):
+        assert codes(bound, name="demo", version="1.0+cu128", requires=(requires,)) == []
+
+
+def test_an_interface_of_torch_that_cannot_be_told() -> None:
+    """Windows, where symbols are not read: never an error."""
+    module = binary("demo/_ext.pyd", make_pe(needed=("torch.dll", "cudart64_12.dll")))
+    assert codes(module, name="demo-cu12", requires=("nvidia-cuda-runtime-cu12",)) == ["CP415 warning"]
+    assert codes(module, name="demo-cu12", requires=("torch",)) == []
 
 
 def test_torch_of_any_release() -> None:

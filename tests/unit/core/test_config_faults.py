@@ -30,7 +30,7 @@ speling = "local"
         """\
 error[CP102]: `tool.cudapin` has no key `speling`
   --> pyproject.toml:2 (tool.cudapin.speling)
-  why: the keys of `tool.cudapin` are `default`, `lock`, `spelling`, `name`, `spell-default`, `extras`, `pin`, `build-requires`, `cuda-bound`, `guard`, `allow`, `variants`
+  why: the keys of `tool.cudapin` are `default`, `lock`, `spelling`, `name`, `spell-default`, `extras`, `pin`, `build-requires`, `cuda-bound`, `guard`, `sbom`, `allow`, `variants`
   fix: use `spelling`
 """,
         id="unknown_key",
@@ -43,7 +43,7 @@ zzz = 1
         """\
 error[CP102]: `tool.cudapin` has no key `zzz`
   --> pyproject.toml:2 (tool.cudapin.zzz)
-  why: the keys of `tool.cudapin` are `default`, `lock`, `spelling`, `name`, `spell-default`, `extras`, `pin`, `build-requires`, `cuda-bound`, `guard`, `allow`, `variants`
+  why: the keys of `tool.cudapin` are `default`, `lock`, `spelling`, `name`, `spell-default`, `extras`, `pin`, `build-requires`, `cuda-bound`, `guard`, `sbom`, `allow`, `variants`
   fix: remove it
 """,
         id="unknown_key_far_from_all",
@@ -1117,7 +1117,7 @@ error[CP105]: no default variant is named
   fix: add `default = "…"` to `[tool.cudapin]`
 error[CP102]: `tool.cudapin` has no key `lok`
   --> pyproject.toml:5 (tool.cudapin.lok)
-  why: the keys of `tool.cudapin` are `default`, `lock`, `spelling`, `name`, `spell-default`, `extras`, `pin`, `build-requires`, `cuda-bound`, `guard`, `allow`, `variants`
+  why: the keys of `tool.cudapin` are `default`, `lock`, `spelling`, `name`, `spell-default`, `extras`, `pin`, `build-requires`, `cuda-bound`, `guard`, `sbom`, `allow`, `variants`
   fix: use `lock`
 error[CP103]: `tool.cudapin.spelling` is not one of `local`, `none`
   --> pyproject.toml:6 (tool.cudapin.spelling)

@@ -19,6 +19,7 @@ from cudapin.core.doctor import (
 )
 from cudapin.core.doctor_text import redact, render_report
 from cudapin.core.installed import CudaPackage, Environment, InstalledPackage, StampRecord
+from cudapin.core.judge_host import HostCompiler
 from cudapin.core.judge_installed import Difference
 from cudapin.core.judge_machine import hints, judge_machine
 from cudapin.core.machine import MISMATCH, NO_LIBRARY, NOT_LOADED, Gpu, Machine, MigDevice, Sources
@@ -238,6 +239,7 @@ REPORT = Report(
         cuda=CUDA_128,
         cuda_source="NVML",
         toolkits=(Toolkit(version=CUDA_128, path="/home/me/cuda", source="`CUDA_HOME`"),),
+        compilers=(HostCompiler(kind="gcc", major=13, source="`gcc` on PATH"),),
         cudnn=Cudnn(version="9.8.0", path="/usr/include/cudnn_version.h"),
         hints=("a hint",),
     ),
@@ -293,6 +295,7 @@ machine
   GPU 0      NVIDIA H200, compute capability 9.0, 143771 MiB, MIG mode (NVML)
              - MIG 1g.18gb, 16384 MiB
   toolkit    CUDA 12.8, ~/cuda (`CUDA_HOME`)
+  compiler   GCC 13 (`gcc` on PATH)
   cuDNN      9.8.0 (/usr/include/cudnn_version.h)
   variable   CUDA_VISIBLE_DEVICES=GPU-…
   hint       a hint
@@ -360,6 +363,7 @@ def test_json() -> None:
         ],
         "toolkit": {"version": "12.8", "path": "/home/me/cuda", "source": "`CUDA_HOME`"},
         "toolkits": [{"version": "12.8", "path": "/home/me/cuda", "source": "`CUDA_HOME`"}],
+        "compilers": [{"kind": "gcc", "major": 13, "source": "`gcc` on PATH"}],
         "cudnn": {"version": "9.8.0", "path": "/usr/include/cudnn_version.h"},
         "system": "linux x86_64",
         "container": "docker",

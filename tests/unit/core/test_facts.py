@@ -270,11 +270,35 @@ def test_every_library_is_brought_by_a_package_and_the_isa_of_ptx_rises() -> Non
     brought = {stem for stems in FACTS.package_libraries.values() for stem in stems}
     assert {name for name in FACTS.libraries if name.startswith("lib")} <= brought
     assert FACTS.ptx_majors == {"7": 11, "8": 12, "9": 13}
+    rows = [(tuple(map(int, isa.split("."))), cuda) for isa, cuda in FACTS.ptx_toolkits.items()]
+    assert all(FACTS.ptx_majors[str(isa[0])] == cuda.major and cuda in FACTS.toolkits for isa, cuda in rows)
+    assert [cuda for _, cuda in sorted(rows, key=lambda row: row[0])] == sorted(
+        {cuda for _, cuda in rows}, key=lambda cuda: cuda.sort_key
+    )
+    measured = [cuda for cuda in FACTS.toolkits if cuda.sort_key >= (11, 7)]
+    assert [cuda for cuda in measured if cuda not in FACTS.ptx_toolkits.values()] == [parse_cuda("12.6")]  # as 12.5
+
+
+def test_every_toolkit_has_a_limit_for_host_compilers_that_never_falls() -> None:
+    assert {parse_cuda(key) for key in FACTS.host_compilers} == set(FACTS.toolkits)
+    for kind in ("gcc", "clang"):
+        limits = [FACTS.host_compilers[str(cuda)][kind] for cuda in FACTS.toolkits]
+        assert limits == sorted(limits)
 
 
 @pytest.mark.parametrize(
     ("table", "row"),
-    [("library", 1), ("library", {"12": 12}), ("library", {"12": ["12"]}), ("package-library", "x"), ("ptx-isa", "13")],
+    [
+        ("library", 1),
+        ("library", {"12": 12}),
+        ("library", {"12": ["12"]}),
+        ("package-library", "x"),
+        ("ptx-isa", "13"),
+        ("ptx-toolkit", 13),
+        ("ptx-toolkit", "new"),
+        ("host-compiler", 13),
+        ("host-compiler", {"gcc": "13"}),
+    ],
 )
 def test_wrong_rows_about_libraries(table: str, row: object) -> None:
     with pytest.raises(ValueError, match=f"row `x` of `{table}` does not have the form of that table"):

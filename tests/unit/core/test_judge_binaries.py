@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -159,6 +160,52 @@ def test_no_driver(path: str) -> None:
     assert judged(binary(path)) == ""
 
 
+# Minors
+
+
+def ptx(major: int, minor: int) -> Binary:
+    return binary(fatbins=device(Entry(arch=90), Entry(kind=PTX, arch=90, version=(major, minor))))
+
+
+def test_ptx_of_a_newer_minor() -> None:
+    assert judged(ptx(8, 7)) == (
+        "warning[CP419]: `demo/_ext.so` has PTX of CUDA 12.8 or newer\n"
+        "  --> demo/_ext.so\n"
+        "  why: wanted CUDA 12.6 (variant `cu126`), found PTX of ISA 8.7, which a driver of CUDA 12.6 does not "
+        "compile\n"
+        "  fix: compile it with the nvcc of CUDA 12.6, or declare CUDA 12.8"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cuda", "isa"),
+    [
+        (["12.6"], (8, 5)),  # 12.5 and 12.6 write it
+        (["12.6"], (8, 0)),
+        (["12.6"], (7, 8)),
+        (["12.6"], (8, 6)),  # of no toolkit that was released
+        (["12"], (8, 8)),  # any minor
+        (["12.6", "12"], (8, 8)),
+        (["12.6", "12.9"], (8, 8)),
+        (["12.6", "13.2"], (9, 2)),
+    ],
+)
+def test_ptx_that_the_drivers_of_a_minor_compile(cuda: list[str], isa: tuple[int, int]) -> None:
+    wanted = Wanted(cuda=tuple(parse_cuda(one) for one in cuda), says="its name", fix="do so")
+    assert judged(ptx(*isa), wanted=wanted) == ""
+
+
+def test_ptx_beside_other_claims() -> None:
+    """A library of NVIDIA's own is as it is, and what a wheel merely requires says nothing about its minor."""
+    library = replace(ptx(8, 7), path="demo/libs/libcublas-a3d1e2f4.so.12")
+    assert judged(library) == ""
+    required = Wanted(cuda=(parse_cuda("12.6"),), says="it requires `torch`", fix="do so", only_needed=True)
+    assert judged(ptx(8, 7), wanted=required) == ""
+    several = Wanted(cuda=(parse_cuda("12.4"), parse_cuda("12.6"), parse_cuda("13.0")), says="its name", fix="do so")
+    assert "of CUDA 12.8 or newer" in judged(ptx(8, 7), wanted=several)
+    assert "which a driver of CUDA 13.0 does not compile" in judged(ptx(9, 1), wanted=several)
+
+
 # Architectures
 
 
@@ -167,12 +214,22 @@ def test_all_declared_architectures_are_there() -> None:
         Entry(arch=80),
         Entry(arch=90, flags=A | 0x11),
         Entry(arch=120),
-        Entry(kind=PTX, arch=120, version=(8, 8)),
+        Entry(kind=PTX, arch=120, version=(8, 5)),
     )
     files = (binary(fatbins=device(*entries)), binary("demo/_host.so"))
     assert judged(*files, wanted=declared("8.0", "9.0a", "12.0+ptx")) == ""
     assert judged(binary(fatbins=device(Entry(arch=90, flags=A))), wanted=declared("9.0")) == ""  # it runs there
     assert judged(binary(fatbins=device(Entry(arch=100, flags=F))), wanted=declared("10.0")) == ""
+
+
+def test_ptx_of_another_architecture_serves_newer_gpus() -> None:
+    """But for that of one architecture alone, or of a family."""
+    wanted = declared("12.0+ptx")
+    for flags, is_said in ((0, False), (A, True), (F, True)):
+        entries = (Entry(arch=120), Entry(kind=PTX, arch=90, flags=flags, version=(8, 0)))
+        assert (
+            "without PTX no newer GPU is served" in judged(binary(fatbins=device(*entries)), wanted=wanted)
+        ) is is_said
 
 
 def test_a_missing_architecture() -> None:

@@ -271,9 +271,9 @@ def test_packages_that_are_bound_to_no_cuda_need_no_hash() -> None:
 def test_a_cuda_variant_that_selects_no_package_of_a_cuda() -> None:
     variant = replace(CU128, extra=("cu128",), group=())
     assert render_problems(judge(variant, LockedPackage(name="numpy", version="2"))) == (
-        "warning[CP308]: variant `cu128` selects no package of a CUDA from its lock\n"
+        "warning[CP308]: variant `cu128` selects no package of a CUDA from `uv.lock`\n"
         "  --> uv.lock\n"
-        "  why: wanted packages of CUDA 12.8, found none among 1 that extra `cu128` selects\n"
+        "  why: wanted packages of CUDA 12.8, found none; it selects 1 in all, by extra `cu128`\n"
         "  fix: name what selects it: `extra` or `group` in `[tool.cudapin.variants.cu128]`"
     )
 
@@ -282,7 +282,7 @@ def test_what_is_named_and_not_selected_is_said() -> None:
     variant = replace(CU128, extra=("cu128",), group=("gpu",))
     (problem,) = judge(variant, package("numpy", "2"), setting=replace(UV, named=frozenset({"torch", "cupy", "numpy"})))
     assert problem.why == (
-        "wanted packages of CUDA 12.8, found none among 1 that extra `cu128` and group `gpu` selects; "
+        "wanted packages of CUDA 12.8, found none; it selects 1 in all, by extra `cu128` and group `gpu`; "
         "`cupy`, `torch` would be, but a marker, an override or an exclusion leaves it out"
     )
 

@@ -6,7 +6,7 @@ import pytest
 
 from cudapin.adapters.facts import read_facts
 from cudapin.core.cuda import parse_cuda
-from cudapin.core.machine import Fit, Gpu, Machine, driver_key, fits
+from cudapin.core.machine import Fit, Gpu, Machine, driver_key, fits, lowest_driver
 
 FACTS = read_facts({})
 
@@ -165,3 +165,9 @@ def test_drivers_are_compared_by_number() -> None:
     assert driver_key("570.124.06") > driver_key("570.86.10")
     with pytest.raises(ValueError, match="invalid literal"):
         driver_key("570.x")
+
+
+def test_the_lowest_driver_of_several_cudas() -> None:
+    assert lowest_driver(FACTS, [parse_cuda("13.0"), parse_cuda("12")], "linux") == "525.60.13"
+    assert lowest_driver(FACTS, [parse_cuda("12"), parse_cuda("29")], "linux") is None
+    assert lowest_driver(FACTS, [], "linux") is None

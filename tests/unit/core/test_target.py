@@ -9,7 +9,7 @@ import pytest
 
 from cudapin.adapters.interpreter import running_target
 from cudapin.core.lock import LockedFile
-from cudapin.core.target import Target, other_target
+from cudapin.core.target import PLATFORMS, Target, other_target, platform_name
 
 RUNNING = running_target()
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -98,3 +98,13 @@ def test_what_is_neither(python: str | None, tag: str | None, message: str) -> N
     with pytest.raises(ValueError, match="wanted") as caught:
         other_target(RUNNING, python, tag)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", [*PLATFORMS, "win_arm64", "win32", "macosx_x86_64", "linux_ppc64le"])
+def test_the_plain_name_of_a_platform_leads_back_to_it(name: str) -> None:
+    assert platform_name(other_target(RUNNING, None, name).environment) == name
+
+
+def test_names_of_platforms_that_are_more_than_one_glibc() -> None:
+    assert platform_name(other_target(RUNNING, None, "manylinux_2_28_x86_64").environment) == "linux_x86_64"
+    assert platform_name({"sys_platform": "win32", "platform_machine": "IA64"}) == "win_ia64"

@@ -316,3 +316,12 @@ def test_packages_that_are_no_list_are_refused() -> None:
     head = LOCK.partition("[[metadata")[0]
     assert "wanted `[[package]]` tables, found `{'a': 1}`" in refusal(head + "[package]\na = 1\n")
     assert "wanted a table, found `1`" in refusal("package = [1]\n" + head)
+
+
+def test_files_of_an_old_lock_have_addresses() -> None:
+    """Before lock version 4.3 all of them stood in one table, with their addresses: no strategy said so."""
+    entry = f'[metadata.files]\n"colour 0.4" = [{{url = "https://index.example/colour-0.4.tar.gz", hash = "{HASH}"}}]\n'
+    old = LOCK.replace("4.5.1", "4.2").replace("[[metadata.targets]]", f"{entry}\n[[metadata.targets]]")
+    old = old.replace(f'files = [{{file = "colour-0.4-py3-none-any.whl", hash = "{HASH}"}}]\n', "")
+    (colour, *_) = parse(old).packages
+    assert [file.url for file in colour.files] == ["https://index.example/colour-0.4.tar.gz"]

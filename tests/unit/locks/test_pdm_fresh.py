@@ -392,3 +392,20 @@ def test_recorded_inputs_that_depend_on_files_are_not_judged() -> None:
         "unknown",
         "what pdm records of `numpy` depends on its own reading of an address",
     )
+
+
+def test_a_package_that_was_taken_out_by_hand() -> None:
+    """Also one of a group that no variant uses, on a Python that the lock is not for: pdm's hash says nothing of it."""
+    text = hashed(LOCK, PROJECT)
+    assert judge(text).freshness == "fresh"
+    without = text.replace('[[package]]\nname = "ruff"\nversion = "0.9"\ngroups = ["dev"]\n', "")
+    old = {**LINUX, "python_version": "3.9", "python_full_version": "3.9.1"}
+    for environment in (LINUX, old):
+        assert render_problems(judge(without, environment=environment).problems) == (
+            "error[CP201]: `pdm.lock` does not pin what `dependency-groups.dev` asks for\n"
+            "  --> pyproject.toml:11 (dependency-groups.dev)\n"
+            "  why: wanted `ruff`, the lock has no `ruff`\n"
+            "  fix: pdm lock"
+        )
+    partial = without.replace('groups = ["default", "cu128", "dev"]', 'groups = ["default", "cu128"]')
+    assert judge(partial).freshness == "fresh"

@@ -281,9 +281,24 @@ def test_an_optional_dependency_that_no_extra_names() -> None:
 
 
 def test_another_python_than_the_lock_was_made_for() -> None:
-    """What such a Python would need is not in the lock, and not asked of it."""
+    """What such a Python would get is not in the lock, and not judged; but what every Python needs must be there."""
     environment = {**LINUX, "python_version": "3.9", "python_full_version": "3.9.1"}
-    assert judge(STANDARD, lock_of(STANDARD).replace(ALPHA, ""), environment=environment).freshness == "fresh"
+    other = lock_of(STANDARD).replace('"1.5"', '"0.1"', 1)
+    assert judge(STANDARD, other).freshness == "stale"
+    assert judge(STANDARD, other, environment=environment).freshness == "fresh"
+    assert judge(STANDARD, lock_of(STANDARD).replace(ALPHA, ""), environment=environment).freshness == "stale"
+
+
+@pytest.mark.parametrize(("project", "name"), [(LEGACY, "torch"), (LEGACY, "gone"), (GROUPS, "torch")])
+def test_a_package_that_was_taken_out_by_hand(project: str, name: str) -> None:
+    """Also one of an extra or group that no variant uses: Poetry's hash says nothing of it."""
+    (text,) = (text for text in MARKED[project] if f'name = "{name}"' in text)
+    found = judge(project, lock_of(project).replace(text, ""))
+    assert found.freshness == "stale"
+    assert [problem.why.partition(", ")[2] for problem in found.problems] == [f"the lock has no `{name}`"] * len(
+        found.problems
+    )
+    assert judge(project, lock_of(project)).freshness == "fresh"
 
 
 DYNAMIC = """\

@@ -304,8 +304,8 @@ def test_what_pdm_locked_without_a_hash_cannot_be_judged(text: str, project: str
 
 def test_a_variant_whose_extra_is_not_locked() -> None:
     text = by_pdm(ALPHA + TORCH, more='extras = ["cpu"]\ndependency-groups = ["dev"]\n')
-    assert told(judge(text, CU128)) == (
-        "stale\nerror[CP201]: `pylock.toml` was not made for variant `cu128`\n"
+    assert told(judge(text, CU128)).endswith(
+        "\nerror[CP201]: `pylock.toml` was not made for variant `cu128`\n"
         "  --> pyproject.toml:12 (tool.cudapin.variants.cu128)\n"
         "  why: wanted `cu128` in `extras` of the lock, found `cpu`\n  fix: pdm lock"
     )

@@ -138,23 +138,58 @@ def test_an_extra_was_removed() -> None:
         "`lock.txt` was made with `gpu`, which `project.optional-dependencies` no longer has",
         "pyproject.toml:6 (project.optional-dependencies)",
         "its command names `gpu`, and `project.optional-dependencies` does not",
-        "make it anew without `gpu`, or put `gpu` back",
+        "uv pip compile pyproject.toml",
     )
 
 
 @pytest.mark.parametrize(
-    ("pins", "group", "project"),
+    ("pins", "group", "project", "fix"),
     [
-        (PINS, "test", PROJECT),
-        (PINS + "pytest==8\n    # via demo (pyproject.toml:dev)\n", "dev", PROJECT.replace("Lint", "test")),
+        (PINS, "test", PROJECT, UV),
+        (
+            PINS + "pytest==8\n    # via demo (pyproject.toml:dev)\n",
+            "dev",
+            PROJECT.replace("Lint", "test"),
+            "take `test` out of the `include-group` of `dev`, or put it back",
+        ),
     ],
 )
-def test_a_group_was_removed(pins: str, group: str, project: str) -> None:
+def test_a_group_was_removed(pins: str, group: str, project: str, fix: str) -> None:
     assert told(judge(pins, f"{UV} --group {group}", project=project)) == stale(
         "`lock.txt` was made with `test`, which `dependency-groups` no longer has",
         "pyproject.toml:10 (dependency-groups)",
         "its command names `test`, and `dependency-groups` does not",
-        "make it anew without `test`, or put `test` back",
+        fix,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "fix"),
+    [
+        (f"{UV} --extra gpu --extra Cu_128 -o lock.txt", f"{UV} --extra Cu_128 -o lock.txt"),
+        (f"{UV} --extra=gpu --extra=Cu_128 -o lock.txt", f"{UV} --extra=Cu_128 -o lock.txt"),
+        (f"{UV} --group pyproject.toml:gone -o lock.txt", f"{UV} -o lock.txt"),
+        ("uv pip compile --group gone -o lock.txt", "uv pip compile -o lock.txt pyproject.toml"),
+        ("uv pip compile --group gone --group dev -o lock.txt", "uv pip compile --group dev -o lock.txt"),
+        ("pip-compile --extra gpu --generate-hashes", "pip-compile --generate-hashes"),
+    ],
+)
+def test_the_fix_names_no_extra_or_group_that_is_gone(command: str, fix: str) -> None:
+    """Every problem of such a lock has a command that can be run."""
+    changed = PROJECT.replace("alpha>=1", "alpha>=2.5")
+    found = judge(PINS + TORCH + DEV, command, project=changed)
+    fixes = {problem.fix for problem in found.problems}
+    assert (found.freshness, fixes) == ("stale", {fix})
+
+
+def test_a_requirement_that_is_none_is_named_with_its_line() -> None:
+    """No waiver helps there, and no new lock: the project file has to be mended."""
+    project = PROJECT.replace('dependencies = ["alpha>=1,<3", ', 'dependencies = [\n  "alpha",\n  "alpha=>1", ')
+    assert told(judge(PINS, project=project)).endswith(
+        "error[CP206]: `alpha=>1` is no requirement, so no lock can be judged by it\n"
+        "  --> pyproject.toml:6 (project.dependencies)\n"
+        "  why: wanted a requirement as in PEP 508, found `alpha=>1`\n"
+        "  fix: write `alpha>=1`"
     )
 
 

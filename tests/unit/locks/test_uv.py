@@ -15,6 +15,7 @@ from cudapin.locks.uv import text as uv_text
 from cudapin.locks.uv.lock import UvLock, parse_uv_lock
 from cudapin.locks.uv.model import UvEdge, UvSource
 from unit.locks.uv_texts import HASH, LOCK
+from unit.support import faults
 
 LINUX = {"sys_platform": "linux", "python_version": "3.12", "python_full_version": "3.12.1"}
 MACOS = {**LINUX, "sys_platform": "darwin"}
@@ -350,3 +351,23 @@ def test_conflicts_of_other_projects_and_of_one_name_alone_do_not_count() -> Non
         "numpy==2.1.0",
         "torch==2.9.0+cpu",
     ]
+
+
+def test_a_group_that_requires_an_extra_in_conflict_with_the_chosen_one() -> None:
+    """`uv sync` refuses it: `Found conflicting extras`; asked for alone, either is fine."""
+    group = """dev = [
+    { name = "demo" },
+    { name = "demo", extra = ["cu128"], marker = "extra == 'extra-4-demo-cu128'" },
+"""
+    lock = parse_uv_lock(Source(path="uv.lock", text=LOCK.replace("dev = [\n", group, 1)))
+    for extras, groups in ((("cpu",), ()), (("cu128",), ("dev",)), ((), ("dev",))):
+        request = Request(extras=frozenset(extras), groups=frozenset(groups), environment=LINUX)
+        assert lock.select(request, "demo").find("numpy") is not None
+    request = Request(extras=frozenset({"cpu"}), groups=frozenset({"dev"}), environment=LINUX)
+    assert faults(lambda: lock.select(request, "demo")) == (
+        "error[CP106]: what is selected requires `demo[cpu]` and `demo[cu128]` at once\n"
+        "  --> uv.lock:8 (conflicts)\n"
+        "  why: `tool.uv.conflicts` rules it out, and `uv.lock` was made for that: `{demo[cpu], demo[cu128]}`\n"
+        "  fix: select no group or extra that requires the other one, or take them out of `tool.uv.conflicts` and run "
+        "`uv lock`"
+    )

@@ -306,7 +306,7 @@ def test_a_group_that_is_included_twice_restricts_python_twice() -> None:
         "tool": {"uv": {"dependency-groups": {"old": {"requires-python": ">=3.11"}}}},
     }
     project = UvProject(pyproject=Pyproject(source=Source(path="pyproject.toml", text=""), table=table))
-    assert project.group_pythons("dev") == [">=3.11", ">=3.11"]
+    assert project.group_pythons["dev"] == (">=3.11", ">=3.11")
 
 
 def test_the_python_of_groups_in_a_circle_cannot_be_told() -> None:
@@ -314,5 +314,34 @@ def test_the_python_of_groups_in_a_circle_cannot_be_told() -> None:
     table = {"dependency-groups": {"a": [{"include-group": "b"}], "b": [{"include-group": "a"}]}}
     project = UvProject(pyproject=Pyproject(source=Source(path="pyproject.toml", text=""), table=table))
     with pytest.raises(UnjudgeableError) as caught:
-        project.group_pythons("a")
-    assert (str(caught.value), caught.value.key) == ("it includes itself", ("dependency-groups", "a"))
+        _ = project.group_pythons
+    assert (str(caught.value), caught.value.key) == (
+        "a group that it includes is missing, or includes itself",
+        ("dependency-groups", "a"),
+    )
+
+
+def test_a_requirement_that_is_none_is_named_with_its_line() -> None:
+    found = judge(edited('["numpy>=1.24"]', '[\n  "packaging",\n  "numpy=>1.24",\n]'))
+    assert found.freshness == "unknown"
+    line = PYPROJECT.split("\n").index('dependencies = ["numpy>=1.24"]') + 3
+    assert render_problems(found.problems) == (
+        "error[CP206]: `numpy=>1.24` is no requirement, so no lock can be judged by it\n"
+        f"  --> pyproject.toml:{line} (project.dependencies)\n"
+        "  why: wanted a requirement as in PEP 508, found `numpy=>1.24`\n"
+        "  fix: write `numpy>=1.24`"
+    )
+
+
+def test_groups_in_groups_deeper_than_python_recurses_and_wider_than_anyone_counts() -> None:
+    """Each holds the next twice: what they hold is told once, and in no time."""
+    depth = 3000
+    table = {
+        "dependency-groups": {
+            **{f"g{number}": [{"include-group": f"g{number + 1}"}] * 2 for number in range(depth)},
+            f"g{depth}": ["numpy"],
+        }
+    }
+    project = UvProject(pyproject=Pyproject(source=Source(path="pyproject.toml", text=""), table=table))
+    assert [declared.text for declared in project.groups["g0"]] == ["numpy"]
+    assert project.group_pythons["g0"] == ()

@@ -127,7 +127,7 @@ def test_every_lock_is_judged_for_an_sdist(tmp_path: Path) -> None:
 def test_a_lock_of_a_variant_that_exists_elsewhere_is_judged_for_an_sdist(tmp_path: Path) -> None:
     text = PROJECT.replace("arch =", "environments = [\"sys_platform == 'win32'\"]\narch =")
     files = {**VARIANTS, "pyproject.toml": text, "locks/cu128.txt": "torch>=2\n"}
-    assert "`locks/cu128.txt` holds a line" in Build(write(tmp_path, files), "sdist").refuse()
+    assert "`locks/cu128.txt` is no lock file" in Build(write(tmp_path, files), "sdist").refuse()
 
 
 def test_an_sdist_carries_its_locks_and_a_seal(tmp_path: Path) -> None:
@@ -147,7 +147,11 @@ def test_an_sdist_carries_its_locks_and_a_seal(tmp_path: Path) -> None:
         (
             {"locks/cpu.txt": "torch>=2\n"},
             3,
-            "error[CP205]: `locks/cpu.txt` holds a line that is not a locked requirement",
+            "error[CP205]: `locks/cpu.txt` is no lock file\n"
+            "  --> locks/cpu.txt\n"
+            "  why: wanted a lock file of uv, poetry or pdm, a `pylock.toml`, or requirements with hashes; "
+            "no line pins a version\n"
+            "  fix: uv pip compile pyproject.toml --extra cpu --universal --generate-hashes -o locks/cpu.txt",
         ),
         ({"pyproject.toml": PROJECT.replace("pin =", "pni =")}, 2, "error[CP102]: `tool.cudapin` has no key `pni`"),
         (
@@ -302,6 +306,32 @@ def test_a_wrong_toolkit_refuses_a_compiled_wheel_only(tmp_path: Path) -> None:
     build = Build(tmp_path)
     build.data["infer_tag"] = True
     assert build.refuse().startswith("abort 1: error[CP404]: the toolkit that `CUDA_HOME` names is CUDA 13.0\n")
+
+
+def test_the_toolkit_of_an_editable_build_with_compiled_files_is_warned_of(tmp_path: Path) -> None:
+    os.environ |= {"CUDAPIN_VARIANT": "cu128", "CUDA_HOME": str(tmp_path / "cuda")}
+    build = Build(write(tmp_path, {**VARIANTS, "cuda/version.json": '{"cuda": {"version": "13.0.1"}}'}))
+    build.start("editable")
+    assert "CP404" not in " ".join(build.app.shown)
+    build.data["infer_tag"] = True
+    build.start("editable")
+    assert build.app.shown[-1].startswith("warning: warning[CP404]: the toolkit that `CUDA_HOME` names is CUDA 13.0\n")
+
+
+def test_an_nvcc_on_the_path_is_recorded_as_such(tmp_path: Path) -> None:
+    nvcc = tmp_path / "tools" / "nvcc"
+    write(tmp_path, {"tools/nvcc": "#!/bin/sh\necho 'Cuda compilation tools, release 12.6, V12.6.85'\n"})
+    nvcc.chmod(0o755)
+    os.environ |= {"CUDAPIN_VARIANT": "cu128", "PATH": f"{nvcc.parent}:/bin:/usr/bin"}
+    for name in ("CUDA_HOME", "CUDA_PATH", "CUDACXX"):
+        os.environ.pop(name, None)
+    build = Build(write(tmp_path / "project", {**VARIANTS, "demo/x.cu": ""}))
+    build.data["infer_tag"] = True
+    build.data["pure_python"] = False
+    build.start()
+    assert any("warning[CP405]: the `nvcc` on PATH is of CUDA 12.6\n" in text for text in build.app.shown)
+    recorded = build.record()["build"]
+    assert (recorded["nvcc"], recorded["nvcc_from"]) == ("12.6", "PATH")
 
 
 def test_compiled_files_and_any_platform(tmp_path: Path) -> None:

@@ -82,3 +82,15 @@ def test_wheels_cut_the_pythons_of_a_variant(tmp_path: Path) -> None:
     if gate.environment["sys_platform"] == "linux" and gate.environment["platform_machine"] == "x86_64":
         assert pythons_by_variant(gate, ["3.13", "3.12"]) == {"cu128": ("3.12",)}
         assert why_not(gate, "cu128", "3.13") == "`torch` is locked without a wheel for it"
+
+
+def test_a_variant_whose_wheels_are_for_another_platform_has_no_cell(tmp_path: Path) -> None:
+    from cudapin.environments.cell import Cell
+    from unit.support import PROJECT, VARIANTS
+
+    text = PROJECT.replace('arch = ["9.0"]', 'platforms = ["win_arm64"]')
+    gate = open_gate(write(tmp_path, {**VARIANTS, "pyproject.toml": text}), {})
+    why = "the wheels of variant `cu128` are for `win_arm64`"
+    assert pythons_by_variant(gate, ["3.12"]) == {"cpu": ("3.12",)}
+    assert why_not(gate, "cu128", "3.12") == why
+    assert Cell(gate, "cu128", "3.12").why_impossible() == why

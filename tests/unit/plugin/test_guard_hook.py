@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import zipfile
@@ -60,6 +61,20 @@ def test_each_variant_has_its_own(tmp_path: Path, clean_environment: Path) -> No
     assert constants(cpu) == ("cpu", None, None, (), "demo 1.2", "linux")
     assert (tmp_path / "demo/_cudapin.py").read_text() == STUB
     assert built(tmp_path)["demo/_cudapin.py"] == cu128
+
+
+@pytest.mark.parametrize("more", ['cuda = ["12.8", "13.0"]', 'cuda = ["13", "12"]', 'driver = "570.26"'])
+def test_record_and_guard_name_one_driver(tmp_path: Path, more: str) -> None:
+    """Of several CUDAs the lowest: a driver that runs one of them runs the wheel."""
+    write(tmp_path, project())
+    pyproject = tmp_path / "pyproject.toml"
+    text = pyproject.read_text()
+    pyproject.write_text(text.replace("[tool.cudapin.variants.cu128]", f"[tool.cudapin.variants.cu128]\n{more}"))
+    modules = built(tmp_path)
+    with zipfile.ZipFile(next((tmp_path / "dist").glob("*.whl"))) as archive:
+        record = json.loads(archive.read(next(name for name in archive.namelist() if name.endswith("cudapin.json"))))
+    assert record["driver"] == ("570.26" if "driver" in more else "525.60.13")
+    assert constants(modules["demo/_cudapin.py"])[2] == record["driver"]
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ class UvDerivation:
         if self.export.is_without_project:
             start = replace(start, edges=(), optional_dependencies={})
         try:
-            selection = select_packages(self.packages, start, request, lambda _: False)
+            selection, _ = select_packages(self.packages, start, request, lambda _: False)
         except MarkerError as error:
             raise CannotDeriveError(str(error)) from error
         own = {item.name for item in self.members}

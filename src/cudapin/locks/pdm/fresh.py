@@ -14,7 +14,7 @@ import tomli
 from cudapin.core.locate import find_line
 from cudapin.core.lock import LockVerdict, Pyproject
 from cudapin.errors import Code, LockError, Where, sort_problems
-from cudapin.locks.direct import dynamic_keys, judge_direct
+from cudapin.locks.direct import dynamic_keys, judge_direct, judge_presence
 from cudapin.locks.pdm.hash import content_hash, has_joined_group, is_workspace, tool_pdm
 from cudapin.locks.pdm.inputs import judge_inputs
 from cudapin.locks.pdm.lock import PDM_LOCK
@@ -194,13 +194,15 @@ def _judge_direct(
     lock: PdmLock, pyproject: Pyproject, users: Sequence[Variant], environment: Mapping[str, str]
 ) -> list[Problem]:
     """Judge the direct requirements, but for those that the project itself overrides or excludes."""
+    waived = resolution_names(pyproject, "overrides") | resolution_names(pyproject, "excludes")
+    names = frozenset(package.name for package in lock.packages) | waived
+    absent = list(judge_presence(lock.source.path, pyproject, names, lock.groups, PDM_LOCK))
     targets = lock.metadata.get("targets", ())
     if targets and not any(fits_target(target, environment) for target in targets):
-        return []
+        return absent
     known = lock.groups
     judged = [u for u in users if known is None or known.issuperset((*(u.extra or ()), *(u.group or ())))]
     if users and not judged:
-        return []
-    waived = resolution_names(pyproject, "overrides") | resolution_names(pyproject, "excludes")
+        return absent
     problems = judge_direct(lock, pyproject, judged, environment, PDM_LOCK)
-    return [problem for problem in problems if problem.package not in waived]
+    return [*absent, *(problem for problem in problems if problem.package not in waived)]

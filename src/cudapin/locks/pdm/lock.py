@@ -162,7 +162,8 @@ def _is_target(item: object) -> bool:
 
 
 def _check_static_urls(lock: PdmLock) -> None:
-    if "static_urls" in lock.strategy:
+    # Before lock version 4.3 all files stood in `[metadata.files]`, with their addresses.
+    if "static_urls" in lock.strategy or isinstance(lock.metadata.get("files"), dict):
         return
     for package in lock.packages:
         if any(file.url for file in package.files):

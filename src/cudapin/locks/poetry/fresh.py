@@ -16,7 +16,7 @@ from cudapin.errors import Code, LockError, Problem, Where, sort_problems
 from cudapin.locks.direct import dynamic_keys, judge_direct
 from cudapin.locks.poetry.differences import find_differences, find_group_differences
 from cudapin.locks.poetry.hash import FIX, HASHED_KEYS, content_hash, knows_groups, leaves_groups_out, table_of
-from cudapin.locks.poetry.pins import judge_pins
+from cudapin.locks.poetry.pins import judge_pins, judge_presence
 from cudapin.locks.poetry.root import MAIN, read_root
 from cudapin.locks.poetry.truth import Truth
 
@@ -51,7 +51,8 @@ def judge_poetry(
                 *find_group_differences(lock, root),
             ]
         else:
-            problems = list(_judge_pins(lock, pyproject, root, users, environment))
+            pins = _judge_pins(lock, pyproject, root, users, environment)
+            problems = [*pins, *judge_presence(lock, root)]
     except LockError as error:
         if is_equal:
             return LockVerdict(freshness="unknown", problems=error.problems)

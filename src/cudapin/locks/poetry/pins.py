@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cudapin.locks.poetry.lock import PoetryLock
     from cudapin.locks.poetry.root import PoetryRoot, RootRequirement
 
-__all__ = ["judge_pins"]
+__all__ = ["judge_pins", "judge_presence"]
 
 
 def judge_pins(
@@ -43,6 +43,27 @@ def judge_pins(
                 yield from _judge_one(item, selection, lock)
 
 
+def judge_presence(lock: PoetryLock, root: PoetryRoot) -> Iterator[Problem]:
+    """Yield a problem for each requirement of any extra or group, without a marker, whose name is nowhere in the lock.
+
+    A package that was taken out by hand: Poetry locks them all, whichever a variant uses.
+    """
+    names = {package.name for package in lock.packages}
+    for items in root.groups.values():
+        yield from (_absent(item, lock) for item in items if not item.markers and item.name not in names)
+
+
+def _absent(item: RootRequirement, lock: PoetryLock) -> Problem:
+    return Problem(
+        code=Code.CP201,
+        what=f"`{lock.source.path}` does not pin what `{item.where.key}` asks for",
+        where=item.where,
+        why=f"wanted `{item.text}`, the lock has no `{item.name}`",
+        fix=FIX,
+        package=item.name,
+    )
+
+
 def _is_wanted(item: RootRequirement, truth: Truth, extras: frozenset[str]) -> bool:
     try:
         return all(truth.holds(marker, extras) for marker in item.markers)
@@ -54,14 +75,7 @@ def _judge_one(item: RootRequirement, selection: Selection, lock: PoetryLock) ->
     found = selection.find(item.name)
     path = lock.source.path
     if found is None:
-        yield Problem(
-            code=Code.CP201,
-            what=f"`{path}` does not pin what `{item.where.key}` asks for",
-            where=item.where,
-            why=f"wanted `{item.text}`, the lock has no `{item.name}`",
-            fix=FIX,
-            package=item.name,
-        )
+        yield _absent(item, lock)
     elif found.version is not None and found.kind == "registry" and not item.is_direct:
         refused = [text for text in item.constraints if allows(text, found.version) is False]
         if refused:

@@ -24,7 +24,7 @@ from cudapin.core.locate import find_line
 from cudapin.core.lock import LockVerdict, Request
 from cudapin.core.names import normalise
 from cudapin.errors import Code, LockError, Problem, Where, sort_problems
-from cudapin.locks.direct import direct_requirements, dynamic_keys, judge_direct, parse_requirement
+from cudapin.locks.direct import direct_requirements, dynamic_keys, judge_direct, judge_presence, parse_requirement
 from cudapin.locks.pylock.pins import find_foreign_wheel, is_compiled, read_pins
 from cudapin.locks.requirements.fresh import judge_compiled
 from cudapin.locks.requirements.inputs import table_of
@@ -122,6 +122,9 @@ def _judge_pdm(
     problems = [
         problem for problem in _direct_of_pdm(lock, pyproject, users, environment) if problem.package not in moved
     ]
+    names = moved.union(package.name for package in lock.document.packages)
+    covered = {normalise(name) for name in (*(lock.document.extras or ()), *(lock.document.dependency_groups or ()))}
+    problems += judge_presence(lock.source.path, pyproject, names, covered, lock.remake)
     if found != wanted:
         problems.append(_other_hash(lock, wanted, found))
     if problems:

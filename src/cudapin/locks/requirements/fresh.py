@@ -27,6 +27,7 @@ from cudapin.locks.requirements.inputs import (
     read_wanted,
     table_of,
     tool_uv,
+    with_living_inputs,
     without_overridden,
 )
 from cudapin.locks.requirements.pins import holds
@@ -78,6 +79,7 @@ def judge_compiled(
     environment: Mapping[str, str],
 ) -> LockVerdict:
     """Judge what a compile command pinned against the inputs that it names; without a command, against the project."""
+    pins = with_living_inputs(pins, pyproject)
     judge = Judge(
         pins,
         environment,
@@ -93,7 +95,7 @@ def judge_compiled(
     wanted = without_overridden(list(read_wanted(judge, inputs, pyproject, read)))
     _check_variants(judge, inputs, pyproject, variants)
     for item in wanted:
-        _check_wanted(judge, item)
+        _check_wanted(judge, item, pyproject.source)
     _check_doubles(judge)
     if not judge.unknown:
         _check_surplus(judge, inputs, wanted if pins.header else all_of_project(judge, inputs, pyproject, read))
@@ -123,7 +125,7 @@ def _other_platform(inputs: Inputs, environment: Mapping[str, str]) -> str | Non
     return f"it was made for the platform `{value}`, and markers are judged on `{environment['sys_platform']}`"
 
 
-def _check_wanted(judge: Judge, item: Wanted) -> None:
+def _check_wanted(judge: Judge, item: Wanted, project: Source) -> None:
     """One requirement: a pin of that name exists where it is needed, and satisfies it."""
     from packaging.markers import UndefinedComparison
     from packaging.requirements import InvalidRequirement, Requirement
@@ -133,6 +135,11 @@ def _check_wanted(judge: Judge, item: Wanted) -> None:
         wanted = Requirement(item.text)
         is_needed = holds(None if wanted.marker is None else str(wanted.marker), {"extra": "", **judge.environment})
     except (InvalidRequirement, UndefinedComparison, RecursionError):
+        if item.where.path == project.path and item.where.key is not None:
+            from cudapin.core.requirement_fault import unreadable_requirement
+
+            judge.unknown.append(unreadable_requirement(project, item.text, *item.where.key.split(".")))
+            return
         prefix = "what stands" if item.is_outside else shown
         judge.unknown.append(unjudged(judge, f"{prefix} in `{item.where}` is no PEP 508 requirement"))
         return

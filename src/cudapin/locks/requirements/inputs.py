@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,12 @@ from cudapin.locks.requirements.lock import read_logical_lines
 from cudapin.locks.requirements.report import Wanted, gone_input, is_outside_project, unjudged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from cudapin.core.config import Variant
     from cudapin.core.lock import Pyproject, Source
     from cudapin.locks.requirements.command import Inputs
+    from cudapin.locks.requirements.pins import Pins
     from cudapin.locks.requirements.report import Judge
 
 
@@ -48,6 +50,39 @@ def extras_and_groups(pyproject: Pyproject) -> tuple[Mapping[str, Any], Mapping[
     """Return the extras and dependency groups of a project, by name as written."""
     extras = table_of(table_of(pyproject.table, "project"), "optional-dependencies")
     return extras, table_of(pyproject.table, "dependency-groups")
+
+
+def with_living_inputs(pins: Pins, pyproject: Pyproject) -> Pins:
+    """Return pins whose recorded command no longer names the extras and groups that are gone: it could not be run."""
+    extras, groups = ({normalise(name) for name in table} for table in extras_and_groups(pyproject))
+    dynamic = table_of(pyproject.table, "project").get("dynamic", [])
+    gone = {name for name in pins.inputs.extras if normalise(name) not in extras}
+    gone = set() if "optional-dependencies" in dynamic else gone
+    for group in pins.inputs.groups:
+        path, colon, name = group.rpartition(":")
+        if normalise(name) not in groups and (not colon or normalised(path) == "pyproject.toml"):
+            gone.add(group)
+    if pins.header is None or not gone:
+        return pins
+    arguments = list(_without(pins.header.arguments, gone))
+    if not (pins.inputs.files or pins.inputs.searched) and not set(pins.inputs.groups) - gone:
+        arguments.append("pyproject.toml")  # uv wants something to compile
+    return replace(pins, remake=shlex.join(arguments))
+
+
+def _without(arguments: Iterable[str], gone: Container[str]) -> Iterator[str]:
+    """Leave out `--extra NAME`, `--group NAME` and their like for the names that are gone."""
+    rest = iter(arguments)
+    for argument in rest:
+        option, equals, value = argument.partition("=")
+        if option not in ("--extra", "--group", "--only-group"):
+            yield argument
+        elif equals:
+            if value not in gone:
+                yield argument
+        elif (value := next(rest, "")) not in gone:
+            yield argument
+            yield value
 
 
 def tool_uv(pyproject: Pyproject) -> Mapping[str, Any]:
@@ -164,7 +199,10 @@ def _group_requirements(judge: Judge, pyproject: Pyproject, group: str) -> Itera
             continue
         done.add(name)
         if name not in by_name:
-            judge.stale.append(gone_input(judge, pyproject, "dependency-groups", name))
+            gone = gone_input(judge, pyproject, "dependency-groups", name)
+            if name != normalise(group):  # the command cannot be run before this is mended
+                gone = replace(gone, fix=f"take `{name}` out of the `include-group` of `{group}`, or put it back")
+            judge.stale.append(gone)
             continue
         items = groups[by_name[name]]
         for item in items if isinstance(items, list) else [None]:

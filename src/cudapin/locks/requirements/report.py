@@ -77,7 +77,7 @@ def gone_input(judge: Judge, pyproject: Pyproject, key: str, name: str) -> Probl
         what=f"`{judge.pins.source.path}` was made with `{name}`, which `{key}` no longer has",
         where=Where(path=pyproject.source.path, line=find_line(pyproject.source.text, *key.split(".")), key=key),
         why=f"its command names `{name}`, and `{key}` does not",
-        fix=f"make it anew without `{name}`, or put `{name}` back",
+        fix=judge.fix,
     )
 
 

@@ -9,13 +9,22 @@ from cudapin.errors import Code, ConfigError, Problem
 from cudapin.locks.uv.project import UnjudgeableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from cudapin.core.lock import Request
     from cudapin.errors import Where
     from cudapin.locks.uv.project import UvProject, UvWorkspace
 
-__all__ = ["ConflictSet", "agrees", "check_conflicts", "locked_conflicts", "render_conflicts", "wanted_conflicts"]
+__all__ = [
+    "ConflictSet",
+    "agrees",
+    "check_conflicts",
+    "check_reached",
+    "encode",
+    "locked_conflicts",
+    "render_conflicts",
+    "wanted_conflicts",
+]
 
 ConflictItem = tuple[str, str, str]
 """Package, kind (`extra`, `group` or `project`) and name."""
@@ -83,6 +92,33 @@ def check_conflicts(header: Mapping[str, Any], project: str, request: Request, w
             )
     if problems:
         raise ConfigError(*problems)
+
+
+def encode(kind: str, package: str, name: str) -> str:
+    """Return what a marker of the lock calls an extra, a group or (without name) a project, as an `extra`."""
+    return f"{kind}-{len(package)}-{package}-{name}" if name else f"{kind}-{len(package)}-{package}"
+
+
+def check_reached(header: Mapping[str, Any], active: Container[str], where: Where) -> None:
+    """Raise ConfigError (CP106) where what is selected reaches two extras of one conflict, as `uv sync` does.
+
+    A group may require the project itself with an extra, or two packages the same member with one each.
+    """
+    for conflict in locked_conflicts(header):
+        both = sorted(item for item in conflict if item[1] == "extra" and encode("extra", item[0], item[2]) in active)
+        if len(both) > 1:
+            names = " and ".join(f"`{package}[{name}]`" for package, _, name in both)
+            raise ConfigError(
+                Problem(
+                    code=Code.CP106,
+                    what=f"what is selected requires {names} at once",
+                    where=where,
+                    why=f"`tool.uv.conflicts` rules it out, and `{where.path}` was made for that: "
+                    + render_conflicts([conflict]),
+                    fix="select no group or extra that requires the other one, or take them out of "
+                    "`tool.uv.conflicts` and run `uv lock`",
+                )
+            )
 
 
 def _declared(project: UvProject) -> Iterator[ConflictSet]:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["check_consistency"]
 
 _EDGE_NAME = re.compile(r'^    \{ name = "([^"]*)"', re.MULTILINE)
+# Five parts; six with a build number or, as in PEP 825, a variant label; seven with both.
+_WHEEL = re.compile(
+    r"[A-Za-z0-9](?:[\w.]*[A-Za-z0-9])?-[^-]+-(?:[0-9][\w.]*(?:-[\w.]+){4}|[\w.]+(?:-[\w.]+){2,3})\.whl", re.ASCII
+)
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 _ZEROS = re.compile(r"(?:\.0+)+\Z")
 
@@ -69,6 +73,10 @@ def _check_version(source: Source, package: UvPackage) -> None:
         wheels = package.wheels
     for wheel in wheels:
         name = _wheel_name(wheel)
+        if _WHEEL.fullmatch(name) is None:
+            what = f"{_title(package.name, package.version)} has a file that is no wheel"
+            why = f"wanted `name-version-python-abi-platform.whl`, found `{name}`"
+            raise _refusal(source, package, what, why)
         if not _is_of_version(name, package.version):
             what = f"{_title(package.name, package.version)} has a wheel of another version"
             raise _refusal(source, package, what, f"wanted wheels of `{package.version}`, found `{name}`")
@@ -81,7 +89,16 @@ def _are_of_version(text: WheelText, version: str) -> bool:
     found, dash, _ = rest.partition("-")
     if not dash or found.replace("%2B", "+") != version or "?" in text or "#" in text:
         return False
-    return text.count(f"{name}-{found}-") == text.count("\n") - 2
+    if _WHEEL.fullmatch(f"{name[1:]}-1-py3-none-any.whl") is None:
+        return False
+    parts = text.split(f"{name}-{found}-")
+    return len(parts) == text.count("\n") - 1 and all(_are_tags(part[: part.find('"')]) for part in parts[1:])
+
+
+@lru_cache(maxsize=4096)
+def _are_tags(text: str) -> bool:
+    """Tell whether a wheel's name could end so, after its version."""
+    return _WHEEL.fullmatch(f"name-1-{text}") is not None
 
 
 def _wheel_name(wheel: LockedFile) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cudapin.core.locate import find_line
 from cudapin.core.markers import MarkerError
 from cudapin.errors import Code, LockError, Problem, Where
-from cudapin.locks.uv.conflicts import check_conflicts
+from cudapin.locks.uv.conflicts import check_conflicts, check_reached
 from cudapin.locks.uv.consistency import check_consistency
 from cudapin.locks.uv.package import read_package
 from cudapin.locks.uv.select import select_packages
@@ -106,13 +106,17 @@ class UvLock:
         ConfigError (CP106) when the lock was made for never having two of the extras and groups together.
         """
         member = self.find_member(project)
+        where = None
         if self.header.get("conflicts"):
             where = Where(path=self.source.path, line=self.line_of("conflicts"), key="conflicts")
             check_conflicts(self.header, member.name, request, where)
         try:
-            return select_packages(self.packages, member, request, files_for)
+            selection, active = select_packages(self.packages, member, request, files_for)
         except MarkerError as error:
             raise lock_error(self.source, "holds a marker that cannot be read", str(error)) from error
+        if where is not None:
+            check_reached(self.header, active, where)
+        return selection
 
 
 def parse_uv_lock(source: Source) -> UvLock:

@@ -160,7 +160,7 @@ class MemberJudge:
             self._stale(
                 "`tool.uv.default-groups` has changed", ours, theirs, self.report.in_project(self.project, *key)
             )
-        pythons = {name: ",".join(self.project.group_pythons(name)) for name in self.project.groups_as_written}
+        pythons = {name: ",".join(self.project.group_pythons[name]) for name in self.project.groups_as_written}
         recorded = self.entry.group_requires_python
         for name in sorted({name for name, text in pythons.items() if text} | recorded.keys()):
             ours, theirs = pythons.get(name, ""), recorded.get(name, "")

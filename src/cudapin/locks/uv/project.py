@@ -28,11 +28,12 @@ DYNAMIC_DEPENDENCIES = ("dependencies", "optional-dependencies")
 
 
 class UnjudgeableError(ValueError):
-    """Something in a project file keeps the lock from being judged; `key` is where."""
+    """Something in a project file keeps the lock from being judged; `key` is where, `item` what of an array there."""
 
-    def __init__(self, why: str, *key: str) -> None:
+    def __init__(self, why: str, *key: str, item: str | None = None) -> None:
         super().__init__(why)
         self.key = key
+        self.item = item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,9 @@ class UvProject:
     @cached_property
     def groups(self) -> Mapping[str, tuple[Declared, ...]]:
         """The dependency groups with all that they include, and the legacy `tool.uv.dev-dependencies` in `dev`."""
-        flat = {name: tuple(self._flatten(name, ())) for name in self._raw_groups}
+        flat: dict[str, tuple[Declared, ...]] = {}
+        for name in self._included_first:
+            flat[name] = tuple(dict.fromkeys(self._flatten(name, flat)))
         legacy = ("tool", "uv", "dev-dependencies")
         if self.get(list, *legacy) is not None:
             dev = [Declared(text=text, key=legacy, group="dev") for text in self.strings(*legacy)]
@@ -147,16 +150,34 @@ class UvProject:
             if isinstance(item, dict) and isinstance(item.get("include-group"), str)
         ]
 
-    def _flatten(self, group: str, parents: tuple[str, ...]) -> Iterator[Declared]:
-        key = ("dependency-groups", self._raw_groups.get(group, group))
-        if group not in self._raw_groups or group in parents:
-            raise UnjudgeableError("a group that it includes is missing, or includes itself", *key)
+    @cached_property
+    def _included_first(self) -> tuple[str, ...]:
+        """The groups, each after those that it includes; groups may be nested deeper than Python would recurse."""
+        ordered: dict[str, None] = {}
+        for start in self._raw_groups:
+            path = {start: None}
+            while path:
+                group = next(reversed(path))
+                inner = next((name for name in self.includes(group) if name not in ordered), None)
+                if inner is None:
+                    ordered[group] = None
+                    path.pop(group)
+                elif inner in path or inner not in self._raw_groups:
+                    key = ("dependency-groups", self._raw_groups.get(inner, inner))
+                    raise UnjudgeableError("a group that it includes is missing, or includes itself", *key)
+                else:
+                    path[inner] = None
+        return tuple(ordered)
+
+    def _flatten(self, group: str, flat: Mapping[str, tuple[Declared, ...]]) -> Iterator[Declared]:
+        """Yield what a group holds; those that it includes are in `flat`."""
+        key = ("dependency-groups", self._raw_groups[group])
         python = self.group_python(group)
         for item in self.get(list, *key) or []:
             if isinstance(item, str):
-                found: Iterator[Declared] = iter((Declared(text=item, key=key),))
+                found: tuple[Declared, ...] = (Declared(text=item, key=key),)
             elif isinstance(item, dict) and isinstance(item.get("include-group"), str):
-                found = self._flatten(normalise(item["include-group"]), (*parents, group))
+                found = flat[normalise(item["include-group"])]
             else:
                 raise UnjudgeableError("it holds something that is neither a requirement nor an include", *key)
             for declared in found:
@@ -170,13 +191,15 @@ class UvProject:
                 return self.get(str, "tool", "uv", "dependency-groups", name, "requires-python")
         return None
 
-    def group_pythons(self, group: str, parents: tuple[str, ...] = ()) -> list[str]:
-        """Return the specifiers of a group and of all that it includes; one that is included twice counts twice."""
-        if group in parents:
-            raise UnjudgeableError("it includes itself", "dependency-groups", self._raw_groups.get(group, group))
-        own = self.group_python(group)
-        included = [text for name in self.includes(group) for text in self.group_pythons(name, (*parents, group))]
-        return [*included, *([own] if own else [])]
+    @cached_property
+    def group_pythons(self) -> Mapping[str, tuple[str, ...]]:
+        """The specifiers of each group and of all that it includes; one that is included twice counts twice."""
+        found: dict[str, tuple[str, ...]] = {}
+        for group in self._included_first:
+            own = self.group_python(group)
+            included = (text for name in self.includes(group) for text in found[name])
+            found[group] = (*included, *([own] if own else []))
+        return found
 
 
 class UvWorkspace:

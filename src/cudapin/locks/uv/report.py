@@ -66,6 +66,11 @@ class Report:
         try:
             judge()
         except UnjudgeableError as error:
+            if error.item is not None:
+                from cudapin.core.requirement_fault import unreadable_requirement
+
+                self.problems.append(unreadable_requirement(project.pyproject.source, error.item, *error.key))
+                return
             key = ".".join(error.key) or "the project file"
             self.unknown(f"`{key}` cannot be read as uv reads it", str(error), self.in_project(project, *error.key))
         except MarkerError as error:

@@ -77,7 +77,8 @@ def parse_requirement(declared: Declared) -> Wanted:
     try:
         requirement = Requirement(text)
     except (InvalidRequirement, RecursionError) as error:
-        raise UnjudgeableError(f"`{strip_credentials(declared.text)}` is no requirement", *declared.key) from error
+        why = f"`{strip_credentials(declared.text)}` is no requirement"
+        raise UnjudgeableError(why, *declared.key, item=declared.text) from error
     return Wanted(
         normalise(requirement.name),
         frozenset(map(normalise, requirement.extras)),

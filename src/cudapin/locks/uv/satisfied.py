@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from cudapin.core.marker_truth import is_possible
 from cudapin.core.markers import FALSE, TRUE, Clause, Junction, MarkerError, conjunction, disjunction, parse_marker
 from cudapin.core.specifiers import is_admitted
-from cudapin.locks.uv.conflicts import locked_conflicts
+from cudapin.locks.uv.conflicts import encode, locked_conflicts
 from cudapin.locks.uv.project import DYNAMIC_DEPENDENCIES
 from cudapin.locks.uv.requires import parse_requirement
-from cudapin.locks.uv.select import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from cudapin.core.index import is_default_index
 from cudapin.core.lock import Fork, LockedPackage, Selection
 from cudapin.core.markers import FALSE, TRUE, assign_extras, conjunction, disjunction, parse_marker, render_marker
+from cudapin.locks.uv.conflicts import encode
 from cudapin.locks.uv.package import read_file
 from cudapin.locks.uv.text import WheelText
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from cudapin.core.markers import Marker
     from cudapin.locks.uv.model import UvEdge, UvPackage
 
-__all__ = ["encode", "select_packages"]
+__all__ = ["select_packages"]
 
 _MAX_PASSES = 10
 _KINDS: Mapping[str, SourceKind] = {
@@ -46,8 +47,11 @@ _KINDS: Mapping[str, SourceKind] = {
 
 def select_packages(
     packages: Iterable[UvPackage], member: UvPackage, request: Request, files_for: Callable[[str], bool]
-) -> Selection:
-    """Return what the member, with the extras and groups of the request, selects in its environment."""
+) -> tuple[Selection, frozenset[str]]:
+    """Return what the member, with the extras and groups of the request, selects in its environment.
+
+    With it comes what is active then: the extras, groups and projects, as `conflicts.encode` spells them.
+    """
     walk = _Walk(packages, member, request)
     start = _start_edges(member, request)
     direct = {edge.name for edge in start}
@@ -55,7 +59,8 @@ def select_packages(
         _locked_package(package, names, direct, files_for) for package, names in walk.run(start) if package != member
     ]
     forks = {name: walk.forks([edge for edge in start if edge.name == name]) for name in sorted(direct - {member.name})}
-    return Selection(packages=tuple(sorted(selected, key=lambda p: (p.name, p.version or ""))), forks=forks)
+    found = tuple(sorted(selected, key=lambda p: (p.name, p.version or "")))
+    return Selection(packages=found, forks=forks), walk.active
 
 
 def _start_edges(member: UvPackage, request: Request) -> list[UvEdge]:
@@ -65,11 +70,6 @@ def _start_edges(member: UvPackage, request: Request) -> list[UvEdge]:
     for group in sorted(request.groups):
         edges += member.dev_dependencies.get(group, ())
     return edges
-
-
-def encode(kind: str, package: str, name: str) -> str:
-    """Return what a marker of the lock calls an extra, a group or (without name) a project, as an `extra`."""
-    return f"{kind}-{len(package)}-{package}-{name}" if name else f"{kind}-{len(package)}-{package}"
 
 
 class _Walk:

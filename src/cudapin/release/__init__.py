@@ -1,0 +1,1 @@
+"""What becomes of finished wheels: variant labels, indexes, the rules of publishing. Each part may be deleted alone."""
