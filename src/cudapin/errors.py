@@ -108,7 +108,7 @@ class Code(enum.Enum):
     CP712 = "a file cannot be put into a package index"
     CP713 = "labelled wheels and their `-variants.json` do not agree"
     CP714 = "a package index cannot be read or written"
-    CP721 = "a local version, or a labelled wheel, for a public index"
+    CP721 = "a version, label or platform tag that no public index takes"
     CP722 = "another wheel stands where that of the default variant belongs"
     CP723 = "a wheel of a release has another name than its variant gives it"
     CP724 = "variants of one release hold different files"

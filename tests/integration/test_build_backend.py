@@ -322,8 +322,9 @@ def test_with_the_collector_hatch_takes_it_for_hatchling(workbench: Workbench, p
 def test_importing_it_imports_next_to_nothing() -> None:
     """Front ends import it in a process of its own for each hook."""
     code = (
-        "import sys, cudapin.build;"
-        "print(*sorted(name for name in sys.modules if name.startswith(('cudapin', 'hatch', 'tom', 'packaging'))))"
+        "import sys; before = set(sys.modules); import cudapin.build;"
+        "new = set(sys.modules) - before;"
+        "print(*sorted(name for name in new if name.startswith(('cudapin', 'hatch', 'tom', 'packaging'))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == ["cudapin", "cudapin.build", "hatchling", "hatchling.build"]

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from integration.process_watch import ProcessWatch
 from integration.torch_app import PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from typing_extensions import Self
 
     from integration.torch_app import App
     from integration.torch_index import TorchIndex
@@ -82,7 +80,7 @@ def test_credentials_are_used_and_appear_nowhere(
     index.passwords["whl/cu126"] = f"me:{SECRET}"
     cache = str(app.root.parent / "cache")
     settings = {"UV_CACHE_DIR": cache, "PIP_NO_CACHE_DIR": "1", **give(app)}
-    with _Watch() as watch:
+    with ProcessWatch() as watch:
         done = app.hatch("-v", *CU126, **settings)
     assert done.code == 0, done.output
     assert [(cell["torch"], cell["origin"]) for cell in app.found] == [("2.9.0+cu126", "whl/cu126")]
@@ -92,33 +90,6 @@ def test_credentials_are_used_and_appear_nowhere(
     places = (app.place.folder / "hatch-data", app.place.folder / "tmp", app.root)
     files = [path for place in places for path in place.rglob("*") if path.is_file()]
     assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
-
-
-class _Watch(threading.Thread):
-    """Reads the command lines of all processes, as any user of the machine can."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.lines: set[str] = set()
-        self.count = 0
-        self._end = threading.Event()
-
-    def run(self) -> None:
-        while not self._end.wait(0.004):
-            self.count += 1
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    self.lines.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-                except OSError:
-                    continue
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self.join()
 
 
 @pytest.mark.parametrize("installer", ["uv", "pip"])

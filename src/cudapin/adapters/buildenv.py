@@ -34,7 +34,6 @@ __all__ = [
     "join_toolkit",
     "nvcc_version",
     "read_installed",
-    "read_toolkit_version",
 ]
 
 _CHUNK = 1 << 20
@@ -207,27 +206,6 @@ def _recorded(package: Distribution) -> list[str]:
     except csv.Error:
         return []
     return [path for path in paths if ".." not in path.split("/") and not path.startswith("/")]
-
-
-def read_toolkit_version(root: Path) -> str | None:
-    """Return the CUDA version of a toolkit directory as `major.minor`, or None where it cannot be told.
-
-    Read from `version.json`, else from the `CUDA_VERSION` and `CUDART_VERSION` macros of its headers.
-    """
-    try:
-        document = json.loads((root / "version.json").read_text(encoding="utf-8"))
-        return ".".join(str(document["cuda"]["version"]).split(".")[:2])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    for header, macro in (("cuda.h", "CUDA_VERSION"), ("cuda_runtime_api.h", "CUDART_VERSION")):
-        try:
-            text = (root / "include" / header).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            continue
-        if found := re.search(rf"#define\s+{macro}\s+(\d+)", text):
-            number = int(found[1])
-            return f"{number // 1000}.{number % 1000 // 10}"
-    return None
 
 
 def compiler_version(environ: Mapping[str, str]) -> str | None:

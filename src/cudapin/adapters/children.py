@@ -8,14 +8,14 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
-    from types import FrameType
 
-__all__ = ["Children", "Done", "Interrupted", "StoppedError", "interruptible"]
+__all__ = ["Children", "Done", "StoppedError", "ends_noted", "first_end"]
 
 _GRACE_S = 3.0
 """How long a program may take to end by itself once it is told to."""
@@ -30,14 +30,6 @@ class Done(NamedTuple):
 
 class StoppedError(Exception):
     """A program was not started, or was ended, because the run is over."""
-
-
-class Interrupted(BaseException):
-    """The user, or the system, wants the run to end; `number` is the signal."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        super().__init__(signal.Signals(number).name)
 
 
 class Children:
@@ -111,29 +103,31 @@ def _signal(process: subprocess.Popen[bytes], name: str) -> None:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Let the first signal that asks for an end raise Interrupted, and further ones wait until the end is tidy.
+def ends_noted() -> Iterator[SimpleQueue[int | None]]:
+    """Give a queue that gets the number of each signal that asks for an end; no signal does anything else meanwhile.
 
-    What the caller ignores stays ignored, such as the hangup of a run under `nohup`.
+    An exception out of a handler would come at any moment, while the end is being tidied up, too. None is for what else
+    may end. What the caller ignores stays ignored, such as the hangup of a run under `nohup`.
     """
+    ends: SimpleQueue[int | None] = SimpleQueue()  # the only queue that a signal's handler may use
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield ends
         return
-    seen: list[int] = []
-
-    def interrupt(number: int, _: FrameType | None) -> None:
-        if not seen:
-            seen.append(number)
-            raise Interrupted(number)
-
     names = ("SIGINT", "SIGTERM", "SIGHUP")
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
     taken = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
     try:
         for number in taken:
-            signal.signal(number, interrupt)
-        yield
+            signal.signal(number, lambda found, _: ends.put(found))
+        yield ends
     finally:
         for number, handler in taken.items():
             signal.signal(number, handler)
+
+
+def first_end(ends: SimpleQueue[int | None]) -> int | None:
+    """Wait for what ends first: a signal, whose number is returned, or something else."""
+    while True:
+        with suppress(Empty):
+            return ends.get(timeout=1)  # a thread that waits without a limit hears no Ctrl-C on Windows

@@ -103,7 +103,8 @@ def _find(executable: str, environ: Mapping[str, str]) -> Path:
             if found is None:
                 raise _wrong(executable, "it is a folder without `bin/python`")
             return Path(os.path.abspath(found))  # noqa: PTH100 - as below
-        command = shutil.which(str(path), path=environ.get("PATH", ""))
+        # Not the text of the path: it would lose a leading `./`, and be looked for on PATH.
+        command = shutil.which(os.path.expanduser(executable), path=environ.get("PATH", ""))  # noqa: PTH111
     except (OSError, ValueError, RuntimeError) as error:
         raise _wrong(executable, str(error)) from error
     if command is None:

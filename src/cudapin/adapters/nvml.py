@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["Reading", "read_nvml"]
 
 _T = TypeVar("_T")
-_MOST_PARTS = 64
+_MOST_GPUS, _MOST_PARTS = 1024, 64
+_OLDEST, _NO_CUDA = 1000, 100_000
+"""As NVML counts versions of CUDA."""
 
 _REASONS = {
     "NVMLError_LibraryNotFound": NO_LIBRARY,
@@ -72,7 +74,8 @@ def _load() -> ModuleType:
 
 
 def _gpus(nvml: ModuleType, gaps: list[str]) -> Iterator[Gpu]:
-    for index in range(_ask(gaps, lambda: int(nvml.nvmlDeviceGetCount())) or 0):
+    count = _ask(gaps, lambda: int(nvml.nvmlDeviceGetCount())) or 0
+    for index in range(min(count, _MOST_GPUS)):
         gpu = _ask(gaps, partial(_gpu, nvml, index, gaps))
         if gpu is not None:
             yield gpu
@@ -83,7 +86,7 @@ def _gpu(nvml: ModuleType, index: int, gaps: list[str]) -> Gpu:
     major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
     return Gpu(
         name=_ask(gaps, lambda: _text(nvml.nvmlDeviceGetName(handle))) or f"GPU {index}",
-        arch=f"{major}.{minor}",
+        arch=f"{int(major)}.{int(minor)}",
         memory_mib=_ask(gaps, lambda: _memory(nvml, handle)),
         mig=_ask([], lambda: _mig(nvml, handle)),  # most GPUs have no such mode, old drivers no such question
     )
@@ -122,10 +125,16 @@ def _described(error: Exception) -> str:
     return _REASONS.get(type(error).__name__, f"NVML: {type(error).__name__}: {error}".rstrip(": "))
 
 
-def _text(answer: str | bytes) -> str:
+def _text(answer: object) -> str:
+    if not isinstance(answer, (str, bytes)):  # a stand-in of that name, as in tests of other projects
+        message = f"wanted a text, found {type(answer).__name__}"
+        raise TypeError(message)
     return answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
 
 
 def _cuda(number: int) -> CudaVersion:
     """NVML counts CUDA 12.8 as 12080."""
+    if not _OLDEST <= number < _NO_CUDA:
+        message = f"{number} is no version of CUDA"
+        raise ValueError(message)
     return CudaVersion(major=number // 1000, minor=number % 1000 // 10)

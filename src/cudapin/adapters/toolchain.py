@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cudapin.adapters.buildenv import is_joined, nvcc_version, read_toolkit_version
+from cudapin.adapters.buildenv import is_joined, nvcc_version
 from cudapin.adapters.host_compiler import find_host_compilers
+from cudapin.adapters.machine_toolkits import toolkit_version
 from cudapin.core.cuda import parse_cuda
 from cudapin.core.judge_cuda import variant_cuda_text
 from cudapin.core.judge_host import judge_host
@@ -97,8 +98,8 @@ def _named_toolkits(environ: Mapping[str, str]) -> list[tuple[str, CudaVersion |
     found: list[tuple[str, CudaVersion | None]] = []
     for name in _ROOTS:
         if toolkit := environ.get(name):
-            text = read_toolkit_version(Path(toolkit)) or nvcc_version(str(Path(toolkit) / "bin" / "nvcc"), environ)
-            found.append((name, _parsed(text)))
+            version = toolkit_version(Path(toolkit))
+            found.append((name, version or _parsed(nvcc_version(str(Path(toolkit) / "bin" / "nvcc"), environ))))
     if compiler := environ.get("CUDACXX"):
         found.append(("CUDACXX", _parsed(nvcc_version(compiler, environ))))
     return found

@@ -84,14 +84,16 @@ def read_wheel(path: Path, shown: str | None = None) -> Subject:
         rows, listing = _rows(archive, f"{info}/RECORD", shown)
         binaries = _read_members(archive, stream, rows, listing, info)
         name, version = _identity(metadata, info, shown)
-        interpreters, platforms = _tags(path.name, tags)
+        interpreters, abis, platforms = _tags(path.name, tags)
         return Subject(
             path=shown,
             name=name,
             version=version,
             interpreters=interpreters,
+            abis=abis,
             platforms=platforms,
             requires=tuple(str(one) for one in metadata.get_all("Requires-Dist", [])),
+            requires_python=str(metadata.get("Requires-Python", "")),
             classifiers=tuple(str(one) for one in metadata.get_all("Classifier", [])),
             record=record,
             record_fault=fault,
@@ -171,14 +173,14 @@ def _record(archive: ZipFile, name: str, shown: str) -> tuple[dict[str, Any] | N
     return (found, None) if isinstance(found, dict) else (None, "wanted a JSON object")
 
 
-def _tags(filename: str, tags: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return interpreters and platforms, of the file's name where it is one of a wheel, else of its `WHEEL` file."""
+def _tags(filename: str, tags: list[str]) -> tuple[tuple[str, ...], ...]:
+    """Return interpreters, ABIs, platforms, of the file's name where it is one of a wheel, else of its `WHEEL` file."""
     parts = split_label(filename)[0].removesuffix(".whl").split("-")
     if len(parts) in (5, 6):
-        return tuple(parts[-3].split(".")), tuple(parts[-1].split("."))
+        return tuple(tuple(part.split(".")) for part in parts[-3:])
     split = [tag.strip().split("-") for tag in tags]
     whole = [tag for tag in split if len(tag) == 3]  # noqa: PLR2004
-    return tuple(dict.fromkeys(tag[0] for tag in whole)), tuple(dict.fromkeys(tag[2] for tag in whole))
+    return tuple(tuple(dict.fromkeys(tag[place] for tag in whole)) for place in range(3))
 
 
 def _rows(archive: ZipFile, name: str, shown: str) -> tuple[dict[str, tuple[str, str]], dict[str, str]]:

@@ -74,15 +74,11 @@ def judge_label(label: str, choice: Choice | None) -> Problem | None:
     variant without CUDA, and only that.
     """
     from cudapin.release.judge_labels import judge_label as judge
+    from cudapin.release.judge_labels import no_label
     from cudapin.release.pep825 import is_variant_label
 
     if not is_variant_label(label):
-        return Problem(
-            code=Code.CP701,
-            what=f"`{label}` cannot be a variant label",
-            why="a label is lower-case letters, digits, `_` and `.`, since it becomes part of the wheel's file name",
-            fix="name a label such as `cu128`",
-        )
+        return no_label(label)
     if choice is None:
         return Problem(
             code=Code.CP701,

@@ -167,7 +167,12 @@ def _environment_problems(gate: Gate, variant: Variant, path: str, *, compiled: 
     }
     fix = _environment_fix(gate)
     problems = judge_build_environment(
-        requirements, installed, path, fix, lambda name: find_changed_file(distributions[name].distribution)
+        requirements,
+        installed,
+        path,
+        fix,
+        lambda name: find_changed_file(distributions[name].distribution),
+        _unconditional_sources(gate),
     )
     if compiled:
         versions = {name: found.version for name, found in distributions.items()}
@@ -194,6 +199,21 @@ def _surplus_problems(gate: Gate, variant: Variant, versions: Mapping[str, str],
     packages = tuple(LockedPackage(name=name, version=version, index="") for name, version in versions.items())
     bound = bound_packages(Selection(packages=packages), gate.facts, gate.platform, gate.config.cuda_bound)
     return judge_surplus(bound, selection, variant.name, fix)
+
+
+def _unconditional_sources(gate: Gate) -> frozenset[str]:
+    """Return the names with a source in `[tool.uv.sources]` for every extra and group, and so for builds, too."""
+    from cudapin.core.names import normalise
+
+    table: object = gate.project.pyproject.table
+    for key in ("tool", "uv", "sources"):
+        table = table.get(key) if isinstance(table, dict) else None
+    found = set()
+    for name, value in (table if isinstance(table, dict) else {}).items():
+        sources = value if isinstance(value, list) else [value]
+        if any(isinstance(one, dict) and not {"extra", "group"} & one.keys() for one in sources):
+            found.add(normalise(name))
+    return frozenset(found)
 
 
 def _environment_fix(gate: Gate) -> str:

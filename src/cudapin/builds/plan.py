@@ -67,6 +67,16 @@ def plan_metadata(gate: Gate, variant: Variant, metadata: Metadata) -> Metadata:
     )
 
 
+def plan_locked(gate: Gate, variant: Variant) -> dict[str, str | None] | None:
+    """Return the CUDA-bound packages that the variant locks, with their versions; None where no lock tells."""
+    selection = _selection(gate, variant)
+    return None if selection is None else _locked(gate, variant, selection)
+
+
+def _locked(gate: Gate, variant: Variant, selection: Selection) -> dict[str, str | None]:
+    return {item.package.name: item.package.version for item in gate.bound(variant, selection)}
+
+
 def _selection(gate: Gate, variant: Variant) -> Selection | None:
     path = gate.lock_path(variant)
     return gate.select(variant) if path is not None and is_readable(gate.judge_lock(path)) else None
@@ -135,9 +145,7 @@ def _record(
         "arch": list(variant.arch),
         "spelling": gate.config.spelling,
         "lock": _lock_record(gate, variant, judgement),
-        "locked": {}
-        if selection is None
-        else {item.package.name: item.package.version for item in gate.bound(variant, selection)},
+        "locked": {} if selection is None else _locked(gate, variant, selection),
         "build": build,
         "settings": settings(gate.environ),
         "waived": _waived_record(judgement),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -62,7 +63,8 @@ def build(
     if plan.open_orders or sdist:
         require_extra()
     folder = Path(output) if output is not None else root / "dist"
-    stream = sys.stderr if stream is None else stream
+    _check_folder(folder)
+    stream = stream or sys.stderr or io.StringIO()  # there is no standard error where it was closed
     labels = [*(["sdist"] if plan.is_via_sdist else []), *(order.name for order in plan.orders)]
     display = is_display(stream, environ)
     progress = Progress(
@@ -90,6 +92,14 @@ def _count(text: str) -> int:
     if text.isascii() and text.isdigit() and int(text) > 0:
         return int(text)
     raise ConfigError(wrong("`-j` is no number of builds", f"wanted 1 or more, found `{text}`", "use `-j 2`"))
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise ConfigError where a file stands in the place of the output folder, before anything is compiled for it."""
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            why = f"wanted a folder, new or not, and `{path}` is a file"
+            raise ConfigError(wrong(f"nothing can be written to `{folder}`", why, "name a folder with `-o DIR`"))
 
 
 def _usual_jobs(root: Path) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ class Progress:
         self._began: dict[str, float] = {}
         self._drawn = 0
         self._lock = threading.Lock()
-        self._is_over = False
 
     def step(self, name: str, what: str) -> None:
         """Something begins to be done for a file."""
@@ -72,28 +72,27 @@ class Progress:
             return
         with self._lock:
             self._erase()
-            self._stream.write("".join(f"{name} | {_safe(line)}\n" for line in lines))
+            self._put("".join(f"{name} | {_safe(line)}\n" for line in lines))
             self._draw()
-            self._stream.flush()
-
-    def close(self) -> None:
-        """Leave what is shown as it is."""
-        with self._lock:
-            self._is_over = True
 
     def _write(self, line: str) -> None:
-        if self._quiet or self._is_over:
+        if self._quiet:
             return
         if self._display:
             self._erase()
             self._draw()
         else:
-            self._stream.write(f"{line}\n")
-        self._stream.flush()
+            self._put(f"{line}\n")
+
+    def _put(self, text: str) -> None:
+        """Write; nothing is built worse because nobody can see how it goes."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+            self._stream.flush()
 
     def _erase(self) -> None:
         if self._drawn:
-            self._stream.write(f"\033[{self._drawn}F\033[J")
+            self._put(f"\033[{self._drawn}F\033[J")
             self._drawn = 0
 
     def _draw(self) -> None:
@@ -102,10 +101,12 @@ class Progress:
         width, height = shutil.get_terminal_size()
         longest = max(map(len, self._lines), default=0)
         shown = list(self._lines.items())[: max(height - 1, 1)]
+        lines = []
         for name, text in shown:
             line = f"{name:<{longest}}  {text}"[: width - 1]
             colour = next((code for word, code in _COLOURS.items() if text.startswith(word)), None)
-            self._stream.write(f"\033[{colour}m{line}\033[0m\n" if colour and self._colour else f"{line}\n")
+            lines.append(f"\033[{colour}m{line}\033[0m\n" if colour and self._colour else f"{line}\n")
+        self._put("".join(lines))
         self._drawn = len(shown)
 
 

@@ -15,6 +15,7 @@ from cudapin.adapters.publish_read import read_sdist_facts, read_wheel_facts, un
 from cudapin.cli.commands import Outcome
 from cudapin.cli.publish_project import ReleasedProject, judge_released_sdist
 from cudapin.cli.publish_release import Release, judge_release, release_row, release_text
+from cudapin.core.fields import name_list
 from cudapin.core.names import normalise
 from cudapin.errors import Code, ConfigError, CudapinError, LockError, Problem, sort_problems
 from cudapin.release.index_page import VARIANTS_FILE, name_and_version
@@ -40,9 +41,10 @@ class _Read:
     """What was read: wheels, variants files, projects, and what could not be."""
 
     wheels: list[WheelFacts] = field(default_factory=list)
-    described: list[Dist] = field(default_factory=list)
+    described: list[tuple[Dist, bytes]] = field(default_factory=list)
     projects: list[ReleasedProject] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    twins: list[tuple[Dist, Dist]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -67,10 +69,13 @@ def publish_check(
     with ExitStack() as stack:
         read = _Read()
         for dist in _without_twins(read, dists):
-            read.problems += judge_size(dist.shown, dist.path.stat().st_size, limit, to)
             _read_dist(read, dist, facts, stack)
         _add_tree(read, start)
+        sdists = [project.sdist for project in read.projects if project.sdist is not None]
+        for shown, size in [(one.shown, one.size) for one in read.wheels] + [(one.shown, one.size) for one in sdists]:
+            read.problems += judge_size(shown, size, limit, to)
         releases = _releases(read, before)
+        read.problems += _judge_twins(read, releases, to)
         for project in read.projects:
             if project.sdist is not None:
                 found, accepted = judge_released_sdist(project, to)
@@ -78,6 +83,7 @@ def publish_check(
                 for problem, waiver in accepted:
                     text = f"{problem.code.name} is waived in the sdist: {problem.what}"
                     _waive(read, project.origin, text, waiver.reason, is_waiving=is_waiving)
+        read.problems += _judge_versions(releases)
         rows, texts = [], []
         for release in releases:
             problems, notes = judge_release(release, to, is_waiving=is_waiving)
@@ -115,21 +121,53 @@ def _bytes(text: str) -> int:
 
 
 def _without_twins(read: _Read, dists: Iterable[Dist]) -> list[Dist]:
-    """Leave out the copies of a file; two files of one name that differ are a problem, and both are judged."""
+    """Leave out the copies of a file; of two of one name that differ, both are judged."""
     by_name: dict[str, list[Dist]] = {}
     for dist in dists:
         kept = by_name.setdefault(dist.name, [])
-        if not kept or sha256_of(kept[0].path) != sha256_of(dist.path):
-            if kept:
-                read.problems.append(two_of_one_name(dist.name, kept[0].shown, dist.shown))
+        try:
+            digest = sha256_of(dist.path) if kept else ""
+            others = [one for one in kept if sha256_of(one.path) != digest]
+        except OSError:
+            kept.append(dist)  # where it is read, it is said why it cannot be
+            continue
+        if len(others) == len(kept):
+            read.twins += [(one, dist) for one in others]
             kept.append(dist)
     return [dist for kept in by_name.values() for dist in kept]
+
+
+def _judge_versions(releases: Iterable[Release]) -> Iterable[Problem]:
+    """Warn of several versions of one project: old files in a folder are uploaded with the new ones."""
+    by_name: dict[str, list[Release]] = {}
+    for release in releases:
+        by_name.setdefault(normalise(release.name), []).append(release)
+    for found in by_name.values():
+        if len(found) > 1:
+            versions = name_list([release.version for release in found])
+            what = f"there are files of {len(found)} releases of {found[0].name}"
+            why = f"they are {versions}, each was judged by itself, and whether all are to be published is not known"
+            fix = "leave out the files of a release that is out already"
+            yield problem_at(Code.CP735, found[0].place, what, why, fix, level="warning")
+
+
+def _judge_twins(read: _Read, releases: Iterable[Release], to: IndexKind) -> Iterable[Problem]:
+    """Return a problem for two files of one name, but for wheels of two variants that have an index each."""
+    apart = {
+        wheel.shown: wheel.variant
+        for release in releases
+        if release.project is not None and release.project.declared().has_own_indexes(to)
+        for wheel in release.wheels
+    }
+    for one, other in read.twins:
+        if apart.get(one.shown) is None or apart.get(one.shown) == apart.get(other.shown):
+            yield two_of_one_name(one.name, one.shown, other.shown)
 
 
 def _read_dist(read: _Read, dist: Dist, facts: Facts, stack: ExitStack) -> None:
     try:
         if dist.name.endswith(VARIANTS_FILE):
-            read.described.append(dist)
+            read.described.append((dist, dist.path.read_bytes()))
         elif dist.name.endswith(".whl"):
             read.wheels.append(read_wheel_facts(dist, facts))
         else:
@@ -140,6 +178,9 @@ def _read_dist(read: _Read, dist: Dist, facts: Facts, stack: ExitStack) -> None:
             read.projects.append(ReleasedProject(gate, dist.shown, sdist, content))
     except LockError as error:
         read.problems += error.problems
+    except OSError as error:
+        why = f"found: {error.strerror or error}"
+        read.problems.append(problem_at(Code.CP713, dist.shown, f"`{dist.name}` cannot be read", why, "make it anew"))
     except CudapinError as error:
         read.problems += [_inside(problem, dist.shown) for problem in error.problems]
 
@@ -193,8 +234,8 @@ def _releases(read: _Read, before: Sequence[WheelFacts]) -> list[Release]:
             found.project, found.has_sdist = project, True
     for wheel in read.wheels:
         release(normalise(wheel.found.name), wheel.found.version).wheels.append(wheel)
-    for dist in read.described:
-        release(*name_and_version(dist.name)).described.append((dist.shown, dist.name, dist.path.read_bytes()))
+    for dist, content in read.described:
+        release(*name_and_version(dist.name)).described.append((dist.shown, dist.name, content))
     trees = [project for project in read.projects if project.sdist is None]
     for (base, version), found in releases.items():
         for tree in trees:

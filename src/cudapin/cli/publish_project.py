@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cudapin.adapters.publish_read import digests_of
 from cudapin.builds.judgement import is_readable, judge_sdist
-from cudapin.builds.plan import plan_metadata
+from cudapin.builds.plan import plan_locked, plan_metadata
 from cudapin.core.names import normalise
 from cudapin.core.spelling import spell_name
 from cudapin.core.stamp import Metadata, is_unspelled
@@ -16,7 +16,7 @@ from cudapin.core.target import Target, other_target
 from cudapin.errors import Code, CudapinError, Problem, Where
 from cudapin.release.index_place import Found, judge_file
 from cudapin.release.publish import Declared, Expected, SdistFacts, split_requirements
-from cudapin.release.publish_sdist import judge_carried, judge_hosts, judge_neutral
+from cudapin.release.publish_sdist import SETTINGS, judge_carried, judge_hosts, judge_neutral
 from cudapin.release.publish_wheel import judge_addresses
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class ReleasedProject:
                 self.unknown[wheel.shown] = why or "its version or dependencies are dynamic, and no sdist has them"
                 return None
             metadata = plan_metadata(gate, choice.variant, base)
+            path, locked = gate.lock_path(choice.variant), plan_locked(gate, choice.variant)
         except CudapinError as error:
             self.unknown[wheel.shown] = error.problems[0].what
             return None
@@ -115,6 +116,8 @@ class ReleasedProject:
             is_unspelled=is_unspelled(gate.config, choice.variant, gate.default),
             metadata=metadata,
             takes_any="any" in choice.variant.platforms,
+            lock=None if path is None else gate.lock_digest(path),
+            locked=locked,
         )
 
     def _why_unknown(self, gate: Gate, variant: Variant) -> str | None:
@@ -180,7 +183,7 @@ def _judge_hosts(project: ReleasedProject, to: IndexKind) -> Iterable[Problem]:
         return
     carried = {file.path for file in seal.files.values() if file.path} if seal else set()
     carried |= {path for path in sdist.texts if path.startswith("cudapin-lock/") or path.rpartition("/")[2] in _LOCKS}
-    for path in sorted({*carried, SEAL_NAME} & sdist.texts.keys()):
+    for path in sorted({*carried, SEAL_NAME, *SETTINGS} & sdist.texts.keys()):
         yield from judge_hosts(facts.shown, path, sdist.texts[path].decode("utf-8", "replace"), to)
 
 

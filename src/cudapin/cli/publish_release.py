@@ -17,6 +17,7 @@ from cudapin.release.publish_set import (
     judge_files,
     judge_missing,
     judge_previous,
+    judge_pythons,
     unspelled,
 )
 from cudapin.release.publish_users import find_ways, from_source, refused
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from cudapin.cli.publish_project import ReleasedProject
     from cudapin.release.pep825 import Described
     from cudapin.release.publish import IndexKind, WheelFacts
+    from cudapin.release.publish_users import Way
 
 __all__ = ["Release", "judge_release", "release_row", "release_text"]
 
@@ -75,6 +77,7 @@ def judge_release(release: Release, to: IndexKind, *, is_waiving: bool) -> tuple
             missing, release.elsewhere = judge_missing(wheels, declared, to, release.place)
             problems += missing
     problems += judge_files(wheels)
+    problems += judge_pythons(wheels)
     problems += judge_dependencies(wheels, known)
     problems += judge_previous(release.name, unspelled(wheels, release.name), unspelled(release.previous, release.name))
     problems += _judge_labels(release)
@@ -224,7 +227,7 @@ def release_text(release: Release, to: IndexKind, problems: Sequence[Problem]) -
         lines.append(f"  declares {name_list(declared.names)}{default} ({declared.origin})")
     for way in find_ways(release.name, release.version, release.wheels, to):
         lines.append(f"  {way.command}")
-        lines += [f"    {variant}: {name}" for variant, name in _files(release, way.files)]
+        lines += [f"    {variant}: {name}" for variant, name in _files(way)]
     lines += [f"  not on this index: {wheel.found.filename}" for wheel in refused(release.wheels, to)]
     if release.elsewhere:
         lines.append(f"  {name_list(release.elsewhere)}: not on this index, which takes no local version")
@@ -232,7 +235,6 @@ def release_text(release: Release, to: IndexKind, problems: Sequence[Problem]) -
     return "\n".join(lines)
 
 
-def _files(release: Release, files: Sequence[str]) -> list[tuple[str, str]]:
-    variants = {wheel.found.filename: wheel.variant or "no variant" for wheel in release.wheels}
-    shown = [(variants[name], name) for name in files[:_SHOWN]]
-    return [*shown, *([("and", f"{len(files) - _SHOWN} more")] if len(files) > _SHOWN else [])]
+def _files(way: Way) -> list[tuple[str, str]]:
+    shown = [(wheel.variant or "no variant", wheel.found.filename) for wheel in way.wheels[:_SHOWN]]
+    return [*shown, *([("and", f"{len(way.wheels) - _SHOWN} more")] if len(way.wheels) > _SHOWN else [])]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from cudapin.adapters.project import has_build_hook, is_built_by_hatchling
 from cudapin.builds.backend_problems import hook_is_missing
 from cudapin.builds.guard import judge_stub
-from cudapin.builds.sbom import judge_sbom
 from cudapin.core.locate import find_line
 from cudapin.core.requirement_fault import unreadable_requirements
 from cudapin.errors import Code, Problem, Where
@@ -44,7 +43,10 @@ def judge_static(gate: Gate) -> Iterable[Problem]:
     yield from _hook_problems(gate)
     yield from judge_stub(gate)
     yield from _mention_problems(gate)
-    yield from judge_sbom(gate)
+    if gate.config.sbom:
+        from cudapin.builds.sbom import judge_sbom
+
+        yield from judge_sbom(gate)
 
 
 def _mention_problems(gate: Gate) -> Iterable[Problem]:

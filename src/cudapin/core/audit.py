@@ -36,8 +36,10 @@ class Subject:
     name: str
     version: str
     interpreters: tuple[str, ...] = ()
+    abis: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
+    requires_python: str = ""
     classifiers: tuple[str, ...] = ()
     record: Mapping[str, Any] | None = None
     record_fault: str | None = None
@@ -103,7 +105,7 @@ def _claim(subject: Subject, facts: Facts) -> Wanted | None:
     claim = claim_of(subject, facts)
     if claim is not None and not claim.only_needed:
         return claim
-    stated = {cuda.major for one in subject.binaries if is_host(one) and (cuda := cuda_of_path(one.path))}
+    stated = {cuda.major for one in subject.binaries if is_host(one) and (cuda := cuda_of_path(one.path, facts))}
     if len(stated) > 1:
         majors = tuple(CudaVersion(major=major) for major in sorted(stated))
         return Wanted(cuda=majors, says=PATHS, fix="build the file for the CUDA in its path, or rename it")
@@ -119,7 +121,7 @@ def _judge_cuda(subject: Subject, wanted: Wanted | None, facts: Facts) -> Iterab
     if wanted.says == PATHS:
         yield from judge_driver(hosts, subject.path)
         for binary in hosts:
-            if cuda := cuda_of_path(binary.path):
+            if cuda := cuda_of_path(binary.path, facts):
                 own = replace(wanted, cuda=(cuda,), says="its own path")
                 yield from judge_cuda([binary], own, facts, subject.path)
         return

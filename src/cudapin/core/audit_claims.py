@@ -64,7 +64,7 @@ def _by_requirements(
         shown = ", ".join(f"`{_shown(requirement)}`" for _, requirement in named[:2])
         return _required(majors, f"it requires {shown}")
     for requirement in requirements:
-        found = _default(requirement, facts, platform)
+        found = _default(requirement, facts, platform, subject)
         if found is not None:
             release, cuda_version = found
             today = "" if _exact(requirement) else f", which is {release} today, built for CUDA {cuda_version}"
@@ -148,15 +148,34 @@ def _named(requirement: Requirement, facts: Facts, platform: Platform) -> CudaVe
     return None
 
 
-def _default(requirement: Requirement, facts: Facts, platform: Platform) -> tuple[str, CudaVersion] | None:
-    """Return the newest release of torch that a requirement allows, and the CUDA of its wheel on the public index."""
+def _default(
+    requirement: Requirement, facts: Facts, platform: Platform, subject: Subject
+) -> tuple[str, CudaVersion] | None:
+    """Return the newest release of torch that an installation brings, and the CUDA of its wheel on the public index."""
     if requirement.name.lower() != "torch" or requirement.url is not None:
         return None
     exact = _exact(requirement)
-    known = [exact] if exact else [release for release in facts.torch_defaults if _allows(requirement, release)]
+    allowed = [release for release in facts.torch_defaults if _allows(requirement, release)]
+    known = [exact] if exact else [release for release in allowed if _is_served(subject, facts, release)]
     newest = max(known, key=lambda one: [int(part) for part in re.findall(r"\d+", one)], default=None)
     cuda = None if newest is None else facts.torch_default_cuda(newest, platform)
     return (newest, cuda) if newest is not None and isinstance(cuda, CudaVersion) else None
+
+
+def _is_served(subject: Subject, facts: Facts, release: str) -> bool:
+    """Tell whether the public index has a release of torch for some Python that takes the wheel."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    first, last = facts.torch_pythons.get(release, (0, 99))
+    numbers = [int(match[2]) for tag in subject.interpreters if (match := _PYTHON.fullmatch(tag))]
+    if numbers and len(numbers) == len(subject.interpreters):
+        first = max(first, min(numbers))
+        last = last if "abi3" in subject.abis else min(last, max(numbers))
+    try:
+        pythons = SpecifierSet(subject.requires_python)
+    except InvalidSpecifier:
+        pythons = SpecifierSet()
+    return any(pythons.contains(f"3.{minor}.{patch}") for minor in range(first, last + 1) for patch in (0, 99))
 
 
 def _exact(requirement: Requirement) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from cudapin.core.audit_claims import parse_requirements
@@ -31,6 +32,9 @@ _INTERFACES = {
     False: "; by C++ symbols, which are those of one release",
     None: "; by which interface cannot be told",
 }
+_OF_RELEASES = "; the wheel has one such file for each of several releases"
+_RELEASE = re.compile(r"torch[-_.]?(\d+(?:[._]\d+)*)|(?<!\d)([12]_\d{1,2}_\d{1,2})(?!\d)")
+"""How the name of a file states the release of torch that it is for: `x_torch211.so`, `x_2_11_0.so`."""
 _BOUNDS = ("==", "===", "~=", "<", "<=")
 
 
@@ -95,25 +99,28 @@ def judge_torch(subject: Subject, wanted: Wanted | None, facts: Facts) -> Iterab
 
     C++ symbols of torch are those of one release: without a requirement that is an error. What uses torch's stable ABI
     only works with any newer torch, and many leave it to the user to install one: that is a warning, and so it is
-    where the interface cannot be told.
+    where the interface cannot be told, or where there is one file for each of several releases.
     """
     own = {binary.path.rpartition("/")[2] for binary in subject.binaries}
     using = [one for one in subject.binaries if one.info.torch is not None and not _is_within(one, own)]
     if not using or subject.name == "torch":
         return
-    first = next((one for one in using if not _is_stable(one)), using[0])
+    of_releases = _of_releases(using)
+    first = next((one for one in using if not _is_stable(one) and one.path not in of_releases), using[0])
     named = {*_required_names(subject)} - {subject.name}
     if "torch" in named:
-        if not _is_stable(first) and not any(_is_bound(one) for one in parse_requirements(subject.requires)):
+        is_bound_here = not _is_stable(first) and first.path not in of_releases
+        if is_bound_here and not any(_is_bound(one) for one in parse_requirements(subject.requires)):
             why = "it uses C++ symbols of torch, which are those of one release, and no requirement bounds the release"
             fix = "require the release that it is compiled against, such as `torch==2.9.*`"
             yield _torch_problem(subject, first, "and the wheel takes any torch", why, fix, "warning")
     elif not any(facts.families.get(name) == "torch" for name in named):
         libraries = name_list(first.info.torch.libraries[:_SHOWN]) if first.info.torch else ""
         stable = first.info.torch.stable if first.info.torch else None
-        why = f"it needs {libraries}, and no `Requires-Dist` brings torch{_INTERFACES[stable]}"
+        how = _OF_RELEASES if first.path in of_releases else _INTERFACES[stable]
+        why = f"it needs {libraries}, and no `Requires-Dist` brings torch{how}"
         fix = "add `torch`, of the releases that it is compiled against, to the dependencies"
-        level: Level = "error" if stable is False else "warning"
+        level: Level = "error" if stable is False and first.path not in of_releases else "warning"
         yield _torch_problem(subject, first, "and the wheel does not require it", why, fix, level)
     if wanted is not None and wanted.cuda and not wanted.only_needed:
         yield from _judge_label(subject, using[0], wanted, facts)
@@ -142,6 +149,16 @@ def _torch_problem(subject: Subject, binary: Binary, how: str, why: str, fix: st
         why=why,
         fix=fix,
     )
+
+
+def _of_releases(using: Iterable[Binary]) -> set[str]:
+    """Return the paths of files of which there is one for each of several releases of torch, by their names."""
+    groups: dict[str, list[str]] = {}
+    for binary in using:
+        stem = _RELEASE.sub("#", binary.path)
+        if "#" in stem:
+            groups.setdefault(stem, []).append(binary.path)
+    return {path for paths in groups.values() if len(paths) > 1 for path in paths}
 
 
 def _is_stable(binary: Binary) -> bool:

@@ -115,12 +115,15 @@ def traces_of(binary: Binary, facts: Facts) -> tuple[Trace, ...]:
     return tuple(found)
 
 
-def cuda_of_path(path: str) -> CudaVersion | None:
-    """Return the CUDA that the name of a file states (`libkernels_cuda121.so`), else that of the nearest folder."""
+def cuda_of_path(path: str, facts: Facts) -> CudaVersion | None:
+    """Return the CUDA that the name of a file states (`libkernels_cuda121.so`), else that of the nearest folder.
+
+    Numbers that no CUDA has are something else's: `cuda_256` is a size of kernels.
+    """
     for part in reversed(path.lower().split("/")):
         for match in _PATH_CUDA.finditer(part):
             cuda = cuda_of_digits(match[1])
-            if cuda is not None:
+            if cuda is not None and facts.may_exist(cuda):
                 return cuda
     return None
 

@@ -79,7 +79,7 @@ def _machine_rows(found: MachineReport) -> Iterable[tuple[str, str]]:
     yield from _toolkit_rows(found)
     yield from (("variable", f"{name}={shown_setting(value)}") for name, value in around.settings)
     yield from (("hint", hint) for hint in found.hints)
-    if machine.driver is None or not machine.gpus:
+    if machine.driver is None or not machine.gpus or machine.read_from.gpus == "NVML":  # it answered, but for these
         yield from (("not read", gap) for gap in machine.gaps)
 
 

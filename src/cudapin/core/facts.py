@@ -45,6 +45,8 @@ class Facts:
     toolkit_drivers: Mapping[str, Mapping[str, str]]
     driver_branches: Mapping[str, CudaVersion]
     torch_defaults: Mapping[str, Mapping[str, str]]
+    torch_pythons: Mapping[str, tuple[int, int]]
+    """Minor of the oldest and of the newest CPython 3 that the public index serves a release of torch for."""
     default_builds: Mapping[str, Mapping[str, str]]
     """As `torch_defaults`, for other names: `torchvision 0.24`; CUDA by platform."""
     families: Mapping[str, str]
@@ -104,6 +106,12 @@ class Facts:
                 return (f"{_CLASSIFIER} :: {self.classifier_tails[key]}",)
         return (_CLASSIFIER,)
 
+    def may_exist(self, cuda: CudaVersion) -> bool:
+        """Return whether this is a CUDA that was released, or one that is newer than the table."""
+        newest = self.toolkits[-1]
+        known = [*self.toolkits, *map(parse_cuda, self.classifier_tails)]
+        return any(cuda.matches(one) for one in known) or newest.sort_key < cuda.sort_key < (newest.major + 2, 0)
+
     def supports(self, toolkit: CudaVersion, arch: str) -> bool | None:
         """Return whether a toolkit compiles for a compute capability such as `9.0`; None where it cannot be told.
 
@@ -117,7 +125,7 @@ class Facts:
 
     def _compiles(self, toolkit: CudaVersion, arch: str) -> bool | None:
         known = self.architectures.get(arch)
-        newest = max(self.toolkits, key=_order)
+        newest = self.toolkits[-1]
         if known is None or toolkit.sort_key < known.first.sort_key:
             return False if toolkit.sort_key <= newest.sort_key else None
         if known.last is not None:
@@ -144,10 +152,11 @@ def parse_facts(table: Mapping[str, Any], newer: Mapping[str, Any] | None = None
         toolkits=tuple(sorted(_each("toolkit-driver", drivers, lambda key, _: parse_cuda(key)).values(), key=_order)),
         architectures=_each("compute-capability", rows("compute-capability"), lambda _, row: _range(row)),
         packages=_each("package", rows("package"), lambda _, row: _package(row)),
-        minimum_drivers=_each("minimum-driver", rows("minimum-driver"), lambda _, row: _texts(row)),
-        toolkit_drivers=_each("toolkit-driver", drivers, lambda _, row: _texts(row)),
+        minimum_drivers=_each("minimum-driver", rows("minimum-driver"), lambda _, row: _drivers(row)),
+        toolkit_drivers=_each("toolkit-driver", drivers, lambda _, row: _drivers(row)),
         driver_branches=_each("driver-branch", rows("driver-branch"), _branch),
         torch_defaults=_each("torch-default", rows("torch-default"), lambda _, row: _builds(row)),
+        torch_pythons=_each("torch-python", rows("torch-python"), lambda _, row: _minors(row)),
         default_builds=_each("default-build", rows("default-build"), lambda _, row: _builds(row)),
         families=_each("family", rows("family"), lambda _, row: _text(row)),
         classifier_tails=_each("classifier", rows("classifier"), lambda _, row: _text(row)),
@@ -221,6 +230,13 @@ def _texts(row: object) -> dict[str, str]:
     return {key: _text(value) for key, value in row.items()}
 
 
+def _drivers(row: object) -> dict[str, str]:
+    texts = _texts(row)
+    for text in texts.values():
+        [int(number) for number in text.split(".")]
+    return texts
+
+
 def _number(row: object) -> int:
     if type(row) is not int:
         raise TypeError
@@ -260,6 +276,11 @@ def _range(row: object) -> ToolkitRange:
     texts = _texts(row)
     last = texts.get("last")
     return ToolkitRange(first=parse_cuda(texts["first"]), last=None if last is None else parse_cuda(last))
+
+
+def _minors(row: object) -> tuple[int, int]:
+    first, last = (_texts(row)[key].removeprefix("3.") for key in ("first", "last"))
+    return int(first), int(last)
 
 
 def _branch(key: str, row: object) -> CudaVersion:

@@ -22,8 +22,6 @@ __all__ = ["CodeKind", "DeviceCode", "FatbinReader"]
 
 CodeKind = Literal["cubin", "ptx", "lto", "tile"]
 
-"""Magic, version and header size: how every known container begins."""
-
 _KINDS: dict[int, CodeKind] = {1: "ptx", 2: "cubin", 4: "cubin", 8: "lto", 64: "ptx", 128: "tile"}
 _INDEX, _CONCATENATED = 32, 256
 _PREFIX = {"cubin": "sm_", "ptx": "compute_", "lto": "lto_", "tile": "tile_"}

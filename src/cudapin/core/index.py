@@ -55,8 +55,8 @@ def find_private_hosts(text: str) -> tuple[str, ...]:
 
 
 def has_credentials(text: str) -> bool:
-    """Tell whether an address in a text carries a user name with a password or token."""
-    return re.search(r"://[^/\s\"'@:]+:[^/\s\"'@]+@", text) is not None
+    """Tell whether an address in a text carries a user name with a password or token; `${NAME}` is none."""
+    return re.search(r"://[^/\s\"'@:]+:(?!\$\{\w+\}@)[^/\s\"'@]+@", text) is not None
 
 
 def _is_private(host: str) -> bool:

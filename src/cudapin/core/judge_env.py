@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cudapin.core.fields import name_list
+from cudapin.core.index import strip_credentials
 from cudapin.errors import Code, Problem, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     from cudapin.core.judge_cuda import Bound
     from cudapin.core.lock import LockedFile, LockedPackage, Selection
@@ -29,7 +30,10 @@ class Installed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequirement:
-    """One locked build requirement; with `url` and `sha256` where the lock binds it to an index of its own."""
+    """One locked build requirement; with `url` and `sha256` where the lock binds it to an index of its own.
+
+    The address is without credentials, since front ends print it: installers add those that the user has for the host.
+    """
 
     package: LockedPackage
     url: str | None = None
@@ -77,7 +81,7 @@ def _address(package: LockedPackage, is_usable: Callable[[LockedFile], bool]) ->
     wheels = [file for file in package.files if file.name.endswith(".whl") and is_usable(file)]
     for file in wheels or package.files:
         if file.url is not None and "://" in file.url and "sha256" in file.hashes:
-            return file.url, file.hashes["sha256"]
+            return strip_credentials(file.url), file.hashes["sha256"]
     return None, None
 
 
@@ -87,10 +91,12 @@ def judge_build_environment(
     lock_path: str,
     fix: str,
     find_changed: Callable[[str], str | None],
+    uv_sources: Container[str] = (),
 ) -> tuple[Problem, ...]:
     """Return a problem for each build requirement that is absent, of another version or origin, or was changed.
 
-    `find_changed` gives the first file of an installed package that is not as its RECORD says, or None.
+    `find_changed` gives the first file of an installed package that is not as its RECORD says, or None. `uv_sources`
+    are the names for which uv drops an address, and with it version and hash, for an index of its own settings.
     """
     problems = []
     for requirement in requirements:
@@ -106,8 +112,7 @@ def judge_build_environment(
         elif not _same_version(found.version, package.version or ""):
             problems.append(_absent(package, f"found `{package.name} {found.version}`", lock_path, fix))
         elif not _same_origin(requirement, found):
-            origin = found.url or "an index that the installer chose"
-            problems.append(_changed(package, f"it was installed from {origin}", lock_path, fix))
+            problems.append(_of_another_origin(package, found, lock_path, fix, uv_sources))
         elif file := find_changed(package.name):
             problems.append(_changed(package, f"its file `{file}` is not as its RECORD says", lock_path, fix))
     return tuple(problems)
@@ -138,7 +143,9 @@ def _bound_names(selection: Selection, bound: tuple[Bound, ...]) -> set[str]:
 def _origin(package: LockedPackage) -> str:
     if package.kind != "registry":
         return f"a {package.kind} source"
-    return f"`{package.index}`, without an address and a hash" if package.index else "an index that is not recorded"
+    if not package.index:
+        return "an index that is not recorded"
+    return f"`{strip_credentials(package.index)}`, without an address and a hash"
 
 
 def _same_version(found: str, wanted: str) -> bool:
@@ -151,12 +158,39 @@ def _same_version(found: str, wanted: str) -> bool:
 
 
 def _same_origin(requirement: BuildRequirement, found: Installed) -> bool:
-    """A requirement with a URL must come from the file of that hash; one without, from an index or a locked file."""
+    """A requirement with a URL must come from the file of that hash; one without, from an index or a locked file.
+
+    uv compares the hash that it is asked for and writes none down, so there the address has to tell.
+    """
     if requirement.sha256 is not None:
+        if found.url_hash is None:
+            return found.url is not None and _same_address(found.url, requirement)
         return found.url_hash == requirement.sha256
     if found.url is None:
         return True
     return found.url_hash in {file.hashes.get("sha256") for file in requirement.package.files}
+
+
+def _of_another_origin(
+    package: LockedPackage, found: Installed, lock_path: str, fix: str, uv_sources: Container[str]
+) -> Problem:
+    if found.url is not None:
+        return _changed(package, f"it was installed from {strip_credentials(found.url)}", lock_path, fix)
+    why = "it was installed from an index that the installer chose"
+    if package.name in uv_sources:
+        why += "; uv puts `[tool.uv.sources]` before the address and hash that the lock has"
+        fix = f"uv build --no-sources, or give the source of `{package.name}` the `extra` or `group` that it is for"
+    return _changed(package, why, lock_path, fix)
+
+
+def _same_address(found: str, requirement: BuildRequirement) -> bool:
+    """Compare addresses however they are quoted; a hash in the fragment of the one must not be another."""
+    from urllib.parse import unquote
+
+    address, _, fragment = strip_credentials(found).partition("#")
+    wanted = strip_credentials(requirement.url or "").partition("#")[0]
+    asked = dict(part.partition("=")[::2] for part in fragment.split("&"))
+    return unquote(address) == unquote(wanted) and asked.get("sha256", requirement.sha256) == requirement.sha256
 
 
 def _absent(package: LockedPackage, why: str, lock_path: str, fix: str) -> Problem:

@@ -100,7 +100,9 @@ def hints(machine: Machine, around: Surroundings) -> Iterable[str]:
     if given is not None and given.strip() in _NO_GPU and (around.container or not around.devices):
         yield f"`NVIDIA_VISIBLE_DEVICES={given}` asks the container runtime for no GPU"
     elif around.container and not around.devices and machine.driver is None:
-        yield f"this {around.container} container was started without a GPU"
+        started = f"this {around.container} container was started without a GPU"
+        despite = f"whatever `NVIDIA_VISIBLE_DEVICES={shown_setting(given or '')}` asks for: the option is `--gpus all`"
+        yield f"{started}, {despite}" if given else started
     kinds = around.setting("NVIDIA_DRIVER_CAPABILITIES")
     if kinds is not None and around.container:
         asked = {item.strip() for item in kinds.split(",")}

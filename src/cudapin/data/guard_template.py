@@ -133,7 +133,9 @@ def _judge_driver() -> CudaMismatchError | None:
         return None
     stand_in = os.environ.get("CUDAPIN_DRIVER_VERSION")
     driver = _kernel_driver() if stand_in is None else stand_in.strip()
-    if driver and not driver.replace(".", "").isdecimal():
+    numbers = driver.split(".") if driver else []
+    is_driver = len(numbers) > 1 and len(numbers[0]) == len("570") and all(part.isdecimal() for part in numbers)
+    if driver and not is_driver:
         wanted = "a driver version such as `570.86.10`, or nothing for none"
         _warn(f"`CUDAPIN_DRIVER_VERSION` has a value that means nothing: wanted {wanted}, found `{driver}`", 5)
         return None

@@ -9,7 +9,7 @@ from cudapin.core.fields import name_list
 from cudapin.core.judge_variants import is_for_target
 from cudapin.core.select import is_declared_for
 from cudapin.core.target import other_target
-from cudapin.errors import CudapinError
+from cudapin.errors import Code, CudapinError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cudapin.core.target import Target
     from cudapin.gate import Gate
 
-__all__ = ["pythons_by_variant", "reason_against", "unusable", "why_not"]
+__all__ = ["impossible", "pythons_by_variant", "reason_against", "unusable", "why_not"]
 
 
 def pythons_by_variant(gate: Gate, pythons: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -85,6 +85,16 @@ def _not_allowed(gate: Gate) -> str:
 def _missing_wheel(gate: Gate, selection: Selection | None) -> str | None:
     missing = unusable(selection.packages, gate.target) if selection else ()
     return f"`{missing[0]}` is locked without a wheel for it" if missing else None
+
+
+def impossible(cell: str, why: str) -> Problem:
+    """Return what is said of a cell that was asked for by name and cannot exist here."""
+    return Problem(
+        code=Code.CP602,
+        what=f"`{cell}` cannot be tested here",
+        why=why,
+        fix="test it where it can exist; `hatch test --all` skips it and says why",
+    )
 
 
 def unusable(packages: Iterable[LockedPackage], target: Target) -> tuple[str, ...]:

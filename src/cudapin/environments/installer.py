@@ -64,8 +64,11 @@ class Installer:
                 command = [*self._uv_install(), "--no-deps", "--target", fetched, *self._lines(number, step)]
                 yield self._call(command, self._variables(step))
 
-    def apply(self, steps: Sequence[Step], again: Collection[str]) -> Iterator[Call]:
-        """Return what installs the staged steps; `again` names what is replaced also by the same version."""
+    def apply(self, steps: Sequence[Step], again: Collection[str], *, is_refreshed: bool = False) -> Iterator[Call]:
+        """Return what installs the staged steps; `again` names what is replaced also by the same version.
+
+        Where `is_refreshed`, that is fetched once more, whatever the cache of uv has.
+        """
         if self.uv is None:
             names = [name for step in steps for name in step.lines]
             if names:
@@ -74,7 +77,9 @@ class Installer:
                 yield self._call(command, self.environ)
             return
         for number, step in enumerate(steps):
-            replaced = [f"--reinstall-package={name}" for name in sorted(step.lines) if name in again]
+            names = [name for name in sorted(step.lines) if name in again]
+            replaced = [f"--reinstall-package={name}" for name in names]
+            replaced += [f"--refresh-package={name}" for name in names if is_refreshed]
             command = [*self._uv_install(), "--no-deps", *replaced, *self._lines(number, step)]
             yield self._call(command, self._variables(step))
 
@@ -99,13 +104,17 @@ class Installer:
         """Return what installs a project so that its sources are used as they are."""
         return self._call([*self._install(), "--no-deps", "--editable", str(directory)], self.environ)
 
-    def others(self, requirements: Sequence[str], constraints: Path) -> Call:
-        """Return what installs further requirements without moving what the constraints hold."""
+    def others(self, requirements: Sequence[str], constraints: Path, refreshed: Iterable[str] = ()) -> Call:
+        """Return what installs further requirements without moving what the constraints hold.
+
+        What is `refreshed` is fetched once more, whatever the cache of uv has.
+        """
         environ = dict(self.environ)
         for name in ("UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
             if self.own_indexes:
                 environ[name] = " ".join((environ.get(name, ""), *self.own_indexes)).strip()
-        return self._call([*self._install(), "--constraint", str(constraints), *requirements], environ)
+        again = [f"--refresh-package={name}" for name in sorted(refreshed)] if self.uv is not None else []
+        return self._call([*self._install(), *again, "--constraint", str(constraints), *requirements], environ)
 
     def uninstall(self, names: Iterable[str]) -> Call:
         """Return what removes packages."""

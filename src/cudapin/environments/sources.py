@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["sources_digest"]
 
-_SKIPPED = frozenset({"__pycache__", "build", "dist", "node_modules"})
+_SKIPPED = frozenset({"__pycache__", "node_modules"})
+_OUTPUT = frozenset({"build", "dist"})
+"""Folders that builds write into, unless they are packages themselves."""
 _REPORT = b'{\n "schema": 1,\n "ok": '
 _MADE = (".pyc", ".so", ".pyd", ".o")
 
@@ -24,10 +26,11 @@ def sources_digest(roots: Iterable[str], left_out: Iterable[str] = (), *, names_
     editable install, what a `.py` file holds does not count.
     """
     places = list(roots)
+    followed: set[str] = set()
     skipped = {os.path.normpath(os.path.join(places[0], name)) for name in left_out} if places else set()  # noqa: PTH118
     digest = hashlib.sha256()
     for root in places:
-        for path, entry in _files(root, skipped):
+        for path, entry in _files(root, skipped, followed):
             if names_only and path.endswith(".py"):
                 line = f"{path}\n"
             else:
@@ -37,7 +40,7 @@ def sources_digest(roots: Iterable[str], left_out: Iterable[str] = (), *, names_
     return digest.hexdigest()
 
 
-def _files(directory: str, skipped: set[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _files(directory: str, skipped: set[str], followed: set[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
     try:
         with os.scandir(directory) as found:
             entries = sorted(found, key=lambda entry: entry.name)
@@ -48,10 +51,20 @@ def _files(directory: str, skipped: set[str]) -> Iterator[tuple[str, os.DirEntry
         if name.startswith("."):
             continue
         if entry.is_dir():
-            if not _is_left_out(entry, skipped) and not entry.is_symlink():
-                yield from _files(entry.path, skipped)
+            if not _is_left_out(entry, skipped) and _is_new(entry, followed):
+                yield from _files(entry.path, skipped, followed)
         elif not name.endswith(_MADE) and entry.path not in skipped and entry.is_file() and not _is_report(entry):
             yield entry.path, entry
+
+
+def _is_new(entry: os.DirEntry[str], followed: set[str]) -> bool:
+    """Whether a folder has not been seen by a link: hatchling follows links too, and a link may lead above itself."""
+    if not entry.is_symlink():
+        return True
+    target = os.path.realpath(entry.path)
+    is_new = target not in followed and not entry.path.startswith(f"{target}{os.sep}")
+    followed.add(target)
+    return is_new
 
 
 def _is_report(entry: os.DirEntry[str]) -> bool:
@@ -68,6 +81,7 @@ def _is_report(entry: os.DirEntry[str]) -> bool:
 def _is_left_out(entry: os.DirEntry[str], skipped: set[str]) -> bool:
     return (
         entry.name in _SKIPPED
+        or (entry.name in _OUTPUT and not os.path.exists(f"{entry.path}/__init__.py"))  # noqa: PTH110
         or entry.name.endswith(".egg-info")
         or entry.path in skipped
         or os.path.exists(f"{entry.path}/pyvenv.cfg")  # noqa: PTH110

@@ -12,7 +12,7 @@ from cudapin.core.names import normalise
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["State", "forget_state", "has_python", "installed", "read_state", "write_state"]
+__all__ = ["State", "forget_state", "has_python", "installed", "made_with", "read_state", "sites", "write_state"]
 
 _FILE = "cudapin-environment.json"
 _SCHEMA = 2
@@ -65,10 +65,23 @@ def has_python(directory: Path) -> bool:
     return any((directory / place).exists() for place in ("bin/python", "Scripts/python.exe"))
 
 
+def made_with(directory: Path) -> str | None:
+    """Return the version of the Python that a virtual environment was made with; None where there is none."""
+    try:
+        lines = (directory / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return None
+    for line in lines:
+        key, _, value = line.partition("=")
+        if key.strip() in ("version_info", "version"):
+            return ".".join(value.strip().split(".")[:3])
+    return None
+
+
 def installed(directory: Path) -> dict[str, list[Any]]:
     """Return what is installed in a cell: normalised name -> version, size and time of its RECORD."""
     found = {}
-    for site in _sites(directory):
+    for site in sites(directory):
         for info in sorted(name for name in os.listdir(site) if name.endswith(".dist-info")):  # noqa: PTH208
             name, _, version = info.removesuffix(".dist-info").partition("-")
             try:
@@ -80,7 +93,8 @@ def installed(directory: Path) -> dict[str, list[Any]]:
     return found
 
 
-def _sites(directory: Path) -> Iterator[str]:
+def sites(directory: Path) -> Iterator[str]:
+    """Yield the folders of an environment that packages are installed in."""
     lib = directory / "lib"
     names = os.listdir(lib) if lib.is_dir() else []  # noqa: PTH208
     for place in (*(f"lib/{name}" for name in sorted(names) if name.startswith("python")), "Lib"):

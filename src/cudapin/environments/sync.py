@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cudapin.environments.bring import bring_plugin
+from cudapin.environments.installed_files import edited, forget_files, note_files, spoilt
 from cudapin.environments.state import State, forget_state, installed, read_state, write_state
 from cudapin.errors import Code, Problem, Refusal
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Wanted", "made_by_build", "sync"]
 
 _NOT_SHIPPED = ".dist-info/"
+_TOOL = "pip"
+"""What may install everything else, and is never removed."""
 
 _MEND_FETCH = "make sure that the index answers and has what is locked, else lock again"
 _MEND_BUILD = "mend the build; `cudapin build` shows it by itself"
@@ -60,6 +63,7 @@ def sync(
         work = _Work(directory, wanted, make_installer(Path(name)), run, say, Path(name), before)
         work.fetch()
         forget_state(directory)
+        forget_files(directory)
         work.apply()
         bring_plugin(directory)
         work.write(own=None)
@@ -93,6 +97,8 @@ class _Work:
         had: Mapping[str, Any] = before.packages if before else {}
         self.present = set(now)
         self.drifted = {name for name in had if had[name] != now.get(name)}
+        changed_by_hand = (edited(directory) or set()) & set(had)
+        self.drifted |= changed_by_hand
         known = before.locked if before else {}
         is_same_source = before is not None and before.sources == self.sources
         self.changed = {
@@ -104,13 +110,19 @@ class _Work:
             or name not in now
             or (not step.is_hashed and not is_same_source)
         }
-        own = set(had) - set(known)  # the project, the environment's own dependencies, and what these require
+        own = set(had) - set(known) - {_TOOL}  # the project, the environment's own, and what these require
         is_new_own = before is None or before.own != wanted.own_digest
+        self.own_edited = changed_by_hand & own & self.present
         self.gone = ((set(known) | (own if is_new_own else set())) & self.present) - set(self.digests)
+        self.gone |= self.own_edited
         self.needs_project = (
-            before is None or not is_same_source or before.identity != wanted.identity or bool(self.drifted & own)
+            is_new_own  # then it is removed with the rest
+            or before is None
+            or not is_same_source
+            or before.identity != wanted.identity
+            or bool(self.drifted & own)
         )
-        self.needs_own = self.needs_project or is_new_own or bool(self.drifted)
+        self.needs_own = self.needs_project or bool(self.drifted)
         self.steps = [step for step in (step.only(self.changed) for step in wanted.steps) if step.lines]
         self.wheel: Path | None = None
 
@@ -127,6 +139,21 @@ class _Work:
             self.run(self.installer.uninstall(self.gone), "remove what is no longer locked", _AGAIN)
         for call in self.installer.apply(self.steps, self.changed & self.present):
             self.run(call, "install the locked packages", _MEND_FETCH)
+        self._mend_spoilt()
+        self._apply_project()
+
+    def _mend_spoilt(self) -> None:
+        for is_last in (False, True):
+            names = spoilt(self.directory, self.changed)
+            if not names:
+                return
+            if is_last:
+                raise Refusal(_spoilt(min(names)))
+            steps = [step for step in (step.only(names) for step in self.steps) if step.lines]
+            for call in self.installer.apply(steps, names, is_refreshed=True):
+                self.run(call, "fetch once more what was changed in the cache", _MEND_FETCH)
+
+    def _apply_project(self) -> None:
         if self.wheel is None or self.wanted.root is None:
             return
         why_not = None
@@ -144,8 +171,16 @@ class _Work:
         before = installed(self.directory)
         constraints = self.scratch / "constraints.txt"
         constraints.write_text(self.wanted.constraints, encoding="utf-8")
-        call = self.installer.others(self.wanted.own, constraints)
-        self.run(call, "install the environment's own dependencies", _MEND_OWN)
+        purpose = "install the environment's own dependencies"
+        self.run(self.installer.others(self.wanted.own, constraints, self.own_edited), purpose, _MEND_OWN)
+        for is_last in (False, True):
+            names = spoilt(self.directory, installed(self.directory).keys() - self.digests.keys() - {_TOOL})
+            if not names:
+                break
+            self.run(self.installer.uninstall(names), "remove what was changed in the cache", _AGAIN)
+            if is_last:
+                raise Refusal(_spoilt(min(names)))
+            self.run(self.installer.others(self.wanted.own, constraints, names), purpose, _MEND_OWN)
         after = installed(self.directory)
         moved = sorted(name for name in self.digests if before.get(name) != after.get(name))
         if moved:
@@ -168,8 +203,20 @@ class _Work:
             packages=installed(self.directory),
             memo={},
         )
+        if own is not None:
+            note_files(self.directory)
         write_state(self.directory, state)
         return state
+
+
+def _spoilt(name: str) -> Problem:
+    return Problem(
+        code=Code.CP601,
+        what=f"`{name}` is not what its wheel holds",
+        why="a file differs from the hash in its RECORD, and does so again when it is installed anew from uv's cache",
+        fix=f"uv cache clean {name}",
+        package=name,
+    )
 
 
 def made_by_build(wheel: Path, root: Path) -> str | None:

@@ -10,12 +10,14 @@ import threading
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass, field
+from errno import EISDIR
 from typing import TYPE_CHECKING
 
 from cudapin.core.stamp import RECORD_NAME
 from cudapin.errors import Code, Problem, Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 __all__ = ["Delivery", "recorded_variant"]
@@ -36,21 +38,38 @@ class Delivery:
 
         Raises Refusal where a file of that name was put there in this run already, or it cannot be written.
         """
-        target = self.output / folder / file.name
+        (done,) = self.put_all([(file, owner)], folder)
+        return done
+
+    def put_all(self, files: Iterable[tuple[Path, str]], folder: str) -> list[tuple[Path, str]]:
+        """Move files, each with its owner, as `put` does: none is there before all of them have their room."""
+        owners = dict(files)
+        targets = {file: self.output / folder / file.name for file in owners}
         with self._lock:
-            if target in self._delivered:
-                raise Refusal(_twice(target.name, self._delivered[target], owner))
-            self._delivered[target] = owner
-        digest = hashlib.sha256()
-        with file.open("rb") as stream:
-            while block := stream.read(_BLOCK):
-                digest.update(block)
+            for file, target in targets.items():
+                if target in self._delivered:
+                    raise Refusal(_twice(target.name, self._delivered[target], owners[file]))
+                self._delivered[target] = owners[file]
+        done = [(target, _sha256(file)) for file, target in targets.items()]
+        drafts: dict[Path, Path] = {}
+        current = self.output
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _move(file, target)
+            for file, target in targets.items():
+                current = target
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if target.is_dir():
+                    raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+                drafts[target] = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+                _move(file, drafts[target])
+            for current, draft in drafts.items():
+                draft.replace(current)
         except OSError as error:
-            raise Refusal(_unwritable(target, error)) from error
-        return target, digest.hexdigest()
+            raise Refusal(_unwritable(current, error)) from error
+        finally:
+            for draft in drafts.values():
+                with suppress(OSError):
+                    draft.unlink(missing_ok=True)
+        return done
 
 
 def recorded_variant(wheel: Path) -> str | None:
@@ -64,18 +83,19 @@ def recorded_variant(wheel: Path) -> str | None:
 
 
 def _move(file: Path, target: Path) -> None:
-    """Put a file in the place of another in one step, also from another file system."""
+    """Move a file, also to another file system."""
     try:
         file.replace(target)
     except OSError:
-        draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            shutil.copyfile(file, draft)
-            draft.replace(target)
-        except OSError:
-            with suppress(OSError):
-                draft.unlink()
-            raise
+        shutil.copyfile(file, target)
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _twice(name: str, first: str, second: str) -> Problem:

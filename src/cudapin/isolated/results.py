@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from errno import ENOSPC
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from cudapin.core.index import strip_all_credentials
@@ -16,11 +18,12 @@ if TYPE_CHECKING:
 
     from cudapin.isolated.backend import StepError
 
-__all__ = ["Outcome", "Reporter", "Result", "Results", "failed", "wrong_record"]
+__all__ = ["Outcome", "Reporter", "Result", "Results", "bug", "failed", "no_room", "wrong_record"]
 
 Outcome = Literal["built", "refused", "failed", "not run"]
 
 _SHOWN = 120
+_MAKE_ROOM = "make room for temporary files, or set TMPDIR to a folder that has some"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +75,31 @@ def failed(subject: str, origin: str, error: StepError) -> Result:
         return Result(outcome="failed" if is_bug else "refused", problems=problems)
     lines = [line.strip() for line in error.text.splitlines() if line.strip()]
     telling = [line for line in lines if "error" in line.lower()] or lines
-    said = f"; it said: {strip_all_credentials(telling[-1])[:_SHOWN]}" if telling else ""
+    said = f"; it said: {_shortened(strip_all_credentials(telling[-1]))}" if telling else ""
     problem = Problem(
         code=Code.CP603,
         what=f"{subject} cannot be built{origin}",
         why=f"{error.step} failed with exit code {error.code}{said}",
-        fix=error.fix,
+        fix=_MAKE_ROOM if os.strerror(ENOSPC) in error.text else error.fix,
     )
     return Result(outcome="failed", problems=(problem,))
+
+
+def _shortened(line: str) -> str:
+    """Leave out the middle of a long line: it begins with what failed and ends with why."""
+    half = _SHOWN // 2
+    return line if len(line) <= _SHOWN else f"{line[:half]}…{line[-half:]}"
+
+
+def no_room(subject: str, error: OSError) -> Problem:
+    """Say that the system refused what a build needs: room on a disk, a permission, a program."""
+    named = f": `{error.filename}`" if error.filename else ""
+    return Problem(
+        code=Code.CP603,
+        what=f"{subject} cannot be built",
+        why=f"found: {error.strerror or error}{named}",
+        fix=_MAKE_ROOM,
+    )
 
 
 def bug() -> Result:

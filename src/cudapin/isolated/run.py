@@ -10,21 +10,21 @@ import secrets
 import shutil
 import tempfile
 import traceback
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from cudapin.adapters.children import Children, Interrupted, StoppedError, interruptible
+from cudapin.adapters.children import Children, StoppedError, ends_noted, first_end
 from cudapin.core.index import strip_all_credentials
 from cudapin.core.said import read_said
-from cudapin.errors import CudapinError, sort_problems
+from cudapin.errors import CudapinError, Refusal, sort_problems
 from cudapin.isolated.backend import Backend, StepError
 from cudapin.isolated.deliver import Delivery, recorded_variant
 from cudapin.isolated.environment import Maker, find_uv
-from cudapin.isolated.labelled import publish_labelled
-from cudapin.isolated.results import Result, Results, bug, failed, wrong_record
+from cudapin.isolated.labelled import publish_labelled, unwritten
+from cudapin.isolated.packed_output import judge_packed_output
+from cudapin.isolated.results import Result, Results, bug, failed, no_room, wrong_record
 from cudapin.isolated.unpack import unpack_sdist
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cudapin.errors import Problem
     from cudapin.isolated.environment import Environment
     from cudapin.isolated.plan import Order, Plan
-from cudapin.isolated.results import Reporter
+    from cudapin.isolated.results import Reporter
 
 __all__ = ["run_plan"]
 
@@ -46,19 +46,20 @@ _MEND_FILLING = "make sure that your indexes answer and have what `[build-system
 
 def run_plan(plan: Plan, environ: Mapping[str, str], output: Path, jobs: int, reporter: Reporter) -> Results:
     """Build, put what is finished into the output folder, and leave nothing else behind, however it ends."""
-    folder = Path(tempfile.gettempdir()).resolve() / f"cudapin-build-{secrets.token_hex(6)}"
+    try:
+        folder = Path(tempfile.gettempdir()).resolve() / f"cudapin-build-{secrets.token_hex(6)}"
+    except OSError as error:
+        raise Refusal(no_room("anything", error)) from error
     run = _Run(plan, environ, folder, output, jobs, reporter)
-    signal = None
-    with interruptible():
+    with ends_noted() as ends:
         driver = ThreadPoolExecutor(1)
         try:
             folder.mkdir(mode=0o700)
             done = driver.submit(run.drive)
-            while not wait([done], timeout=1).done:  # a thread that waits without a limit hears no Ctrl-C on Windows
-                pass
-            done.result()
-        except Interrupted as interrupted:
-            signal = interrupted.number
+            done.add_done_callback(lambda _: ends.put(None))
+            signal = first_end(ends)
+            if signal is None:
+                done.result()
         finally:
             run.children.stop()
             driver.shutdown()
@@ -103,14 +104,9 @@ class _Run:
         for order in plan.orders:
             if order.refused:
                 self._end(order, Result(outcome="refused", problems=order.refused))
-        if plan.wants_sdist and plan.sdist_refused:
-            first = Result(outcome="refused", problems=plan.sdist_refused)
-        elif not plan.open_orders and not plan.wants_sdist:
+        if not plan.open_orders and not plan.wants_sdist:
             return
-        else:
-            first = self._attempt(_SDIST if plan.is_via_sdist else plan.open_orders[0].name, self._prepare)
-        if plan.wants_sdist:
-            self._end(None, first)
+        first = self._first()
         if first.outcome != "built":
             for order in plan.open_orders:  # without the sdist that is asked for, they were not even tried
                 self._end(order, Result(outcome="not run") if plan.wants_sdist else first)
@@ -123,6 +119,19 @@ class _Run:
             self._publish()
 
     # The steps
+
+    def _first(self) -> Result:
+        """Do what all wheels wait for, and tell how it ended."""
+        plan = self.plan
+        if plan.wants_sdist and plan.sdist_refused:
+            found = Result(outcome="refused", problems=plan.sdist_refused)
+        else:
+            found = self._attempt(_SDIST if plan.is_via_sdist else plan.open_orders[0].name, self._prepare)
+        if plan.wants_sdist:
+            self.sdist = found
+        if plan.is_via_sdist:
+            self.reporter.end(_SDIST, found)
+        return found
 
     def _prepare(self) -> Result:
         """Make the environment that says what else builds need, and the sdist where there is to be one."""
@@ -141,8 +150,9 @@ class _Run:
             return Result(outcome="built")
         kept = self._place("sdist", "kept") / self._sdist_file.name
         shutil.copyfile(self._sdist_file, kept)
+        packed = judge_packed_output(self._sdist_file, self.plan.root, self.delivery.output)
         path, sha256 = self.delivery.put(kept, ".", name)
-        return Result(outcome="built", path=path, sha256=sha256, problems=self._warnings(said))
+        return Result(outcome="built", path=path, sha256=sha256, problems=(*self._warnings(said), *packed))
 
     def _build(self, order: Order) -> None:
         self._end(order, self._attempt(order.name, lambda: self._wheel(order)))
@@ -174,20 +184,11 @@ class _Run:
         return Result(outcome="built", path=path, sha256=sha256, problems=warnings)
 
     def _publish(self) -> None:
-        """Put labelled wheels into their folder, or refuse all of them where they contradict each other."""
-        built = {name: result.path for name, result in self.wheels.items() if result.path is not None}
-        if not built or self.children.is_stopped:
-            self.wheels = {name: _unwritten(result) for name, result in self.wheels.items()}
-            return
-        done = publish_labelled(built, self.delivery, self._place("labelled", "all"))
-        self.described = done.described
-        for name in built:
-            result = self.wheels[name]
-            if name in done.wheels:
-                path, sha256 = done.wheels[name]
-                self.wheels[name] = replace(result, path=path, sha256=sha256)
-            else:
-                self.wheels[name] = Result(outcome="refused", problems=(*result.problems, *done.problems))
+        """Put labelled wheels into their folder, or none of them."""
+        if self.children.is_stopped:
+            self.wheels = {name: unwritten(result) for name, result in self.wheels.items()}
+        else:
+            self.wheels, self.described = publish_labelled(self.wheels, self.delivery, self._place("labelled", "all"))
 
     def _environment_for(self, name: str, more: tuple[str, ...]) -> Environment:
         """Return the environment of a wheel: its own, unless it may share one, or is the only one to use the first."""
@@ -284,12 +285,14 @@ class _Run:
             return Result(outcome="not run")
         except StepError as error:
             origin = "" if self._sdist_file is None else " from the sdist"  # which may lack a file
-            result = failed("the sdist" if name == _SDIST else f"the wheel of `{name}`", origin, error)
+            result = failed(_subject(name), origin, error)
             if result.outcome == "failed":
                 self.reporter.hear(name, strip_all_credentials(error.text), is_failure=True)
             return result
         except CudapinError as error:
             return Result(outcome="failed", problems=error.problems)
+        except OSError as error:
+            return Result(outcome="failed", problems=(no_room(_subject(name), error),))
         except Exception:  # noqa: BLE001
             self.reporter.hear(name, traceback.format_exc(), is_failure=True)
             return bug()
@@ -300,13 +303,10 @@ class _Run:
         self.notes += [note for one in found for note in one.notes]
         return sort_problems(problem for one in found for problem in one.problems if problem.level == "warning")
 
-    def _end(self, order: Order | None, result: Result) -> None:
-        if order is None:
-            self.sdist = result
-        else:
-            self.wheels[order.name] = result
-        self.reporter.end(_SDIST if order is None else order.name, result)
+    def _end(self, order: Order, result: Result) -> None:
+        self.wheels[order.name] = result
+        self.reporter.end(order.name, result)
 
 
-def _unwritten(result: Result) -> Result:
-    return Result(outcome="not run") if result.outcome == "built" else result
+def _subject(name: str) -> str:
+    return "the sdist" if name == _SDIST else f"the wheel of `{name}`"

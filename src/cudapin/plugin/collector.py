@@ -10,6 +10,7 @@ import click
 from hatch.env.collectors.plugin.interface import EnvironmentCollectorInterface
 
 from cudapin.environments.memo import circumstances, read_memo, recall, remember, write_memo
+from cudapin.plugin.collector_options import check_options
 from cudapin.plugin.filling import AXIS
 
 if TYPE_CHECKING:
@@ -40,13 +41,13 @@ class CudapinCollector(EnvironmentCollectorInterface):  # type: ignore[misc]
             _abort(error)
 
     def _finalize(self, config: dict[str, dict[str, Any]]) -> None:
-        names = self._names()
+        names = check_options(self.config, config, lambda: self._gate.project.pyproject.source)
         found = self._matrix()
         if not found["variants"]:
             return
         context = click.get_current_context(silent=True)
         if context is not None:
-            context.find_root().meta["cudapin.default"] = found["default"]
+            context.find_root().meta["cudapin.default"] = self._plain_variant(context.params) or found["default"]
             if any(context.params.get(name) for name in _SELECTORS):
                 from cudapin.plugin.request import check_request
 
@@ -62,6 +63,21 @@ class CudapinCollector(EnvironmentCollectorInterface):  # type: ignore[misc]
                 data["matrix"] = [_with_axis(matrix, found["variants"]) for matrix in matrices]
             elif matrices is None:
                 data["matrix"] = [{AXIS: list(found["variants"])}]
+            if name == "hatch-test" and context is not None and context.params.get("included_variable_specs"):
+                from cudapin.plugin.request import check_axes
+
+                check_axes(context.params, data["matrix"])
+
+    def _plain_variant(self, options: Mapping[str, Any]) -> str | None:
+        """Return the variant that `CUDAPIN_VARIANT` names for a plain `hatch test`; its cells are chosen otherwise."""
+        named = os.environ.get("CUDAPIN_VARIANT")
+        if not named or options.get("test_all", True) or any(options.get(name) for name in _SELECTORS):
+            return None
+        choice = self._gate.choose(named)
+        if choice is None:
+            return None
+        print(f"cudapin: variant {choice.variant.name} ({choice.why})", file=sys.stderr)  # noqa: T201
+        return choice.variant.name
 
     @property
     def _gate(self) -> Gate:
@@ -80,22 +96,6 @@ class CudapinCollector(EnvironmentCollectorInterface):  # type: ignore[misc]
         if path:
             write_memo(path, remember(key, **found))
         return found
-
-    def _names(self) -> list[str]:
-        names = self.config.get("envs", ["hatch-test"])
-        if isinstance(names, list) and all(isinstance(name, str) for name in names):
-            return names
-        from cudapin.errors import Code, ConfigError, Problem, Where
-
-        raise ConfigError(
-            Problem(
-                code=Code.CP103,
-                what="`tool.hatch.env.collectors.cudapin.envs` has the wrong type",
-                where=Where(path="pyproject.toml", key="tool.hatch.env.collectors.cudapin.envs"),
-                why=f"wanted a list of environment names, found `{names!r}`",
-                fix='write `envs = ["hatch-test"]`',
-            )
-        )
 
 
 def own_test_dependencies() -> tuple[str, ...]:

@@ -132,17 +132,30 @@ class CudapinEnvironment(VirtualEnvironment):  # type: ignore[misc]
 
     def _why_no_python(self) -> str | None:
         """Return why there is no Python for it; hatch may have to fetch one, which is tried once in a run."""
+        try:
+            super(VirtualEnvironment, self).check_compatibility()
+        except OSError as error:  # the platform is not one of the environment's
+            return str(error)
         wanted = str(self.config.get("python", ""))
         if wanted not in _no_python:
-            try:
-                super().check_compatibility()
-                found = self.parent_python
-                _no_python[wanted] = None if found else f"there is no Python {wanted}"
-                command = [str(found), "-c", "import platform; print(platform.python_version())"]
-                _versions[wanted] = self.platform.check_command_output(command).strip() if found else ""
-            except Exception as error:  # noqa: BLE001 (whatever a download may raise)
-                _no_python[wanted] = str(error) or type(error).__name__
+            _no_python[wanted] = self._look_for_python(wanted)
         return _no_python[wanted]
+
+    def _look_for_python(self, wanted: str) -> str | None:
+        try:
+            super().check_compatibility()
+        except OSError as error:
+            return str(error)
+        try:
+            found = self.parent_python
+            if not found:
+                return f"there is no Python {wanted}"
+            command = [str(found), "-c", "import platform; print(platform.python_version())"]
+            _versions[wanted] = self.platform.check_command_output(command).strip()
+        except Exception as error:  # noqa: BLE001 (whatever a download may raise)
+            reason = str(error) or type(error).__name__
+            return f"Python {wanted} is not installed, and hatch could not fetch it: {reason}"
+        return None
 
     def _why_impossible(self) -> str | None:
         with self._refusing():
@@ -168,6 +181,12 @@ class CudapinEnvironment(VirtualEnvironment):  # type: ignore[misc]
         self._create_anew()
 
     def _create_anew(self) -> None:
+        why = self._why_no_python()
+        if why is not None:
+            from cudapin.environments.cells import impossible
+            from cudapin.errors import Refusal
+
+            raise Refusal(impossible(self.name, why))
         self.virtual_env.directory.remove()
         super().create()
         self._is_new = True
@@ -200,8 +219,8 @@ class CudapinEnvironment(VirtualEnvironment):  # type: ignore[misc]
         """Install what differs: the locked packages, the project's wheel, then the environment's own dependencies."""
         self._exclusive.acquire()
         with self._refusing():
-            if not self._is_new and read_state(self._directory) is None:
-                self._create_anew()  # what a killed run left, or another one removed
+            if not self._is_new and not self._filling.is_usable:
+                self._create_anew()  # a killed run left it, another one removed it, or it is of another Python
             if not self._filling.is_in_sync():
                 self._filling.judge()
                 self._filling.sync()

@@ -9,9 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cudapin.environments.installed_files import edited
 from cudapin.environments.memo import circumstances, recall, remember
 from cudapin.environments.sources import sources_digest
-from cudapin.environments.state import has_python, installed, read_state, write_state
+from cudapin.environments.state import has_python, installed, made_with, read_state, write_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +26,9 @@ __all__ = ["Filling"]
 
 AXIS = "cuda"
 """The name of the matrix variable that holds the variant."""
+
+_AUTO = "auto"
+"""The name by which the machine is asked for a variant."""
 
 _OUTPUTS = ("coverage.xml", "htmlcov", "junit.xml")
 """What test runs write into a project, and no wheel is built from."""
@@ -59,13 +63,20 @@ class Filling:
         from cudapin.plugin.no_variants import no_variants
 
         env = self._env
-        choice = self.gate.choose(
-            env.matrix_variables.get(AXIS) or env.config.get("variant") or None, f"environment `{env.name}`"
-        )
+        choice = self.gate.choose(*self._requested)
         if choice is None:
             raise no_variants(env.name, self.gate.project)
         tools = [item.name for item in self._requirements()]
         return Cell(self.gate, choice.variant.name, self.python, env.features, env.dependency_groups, tools)
+
+    @property
+    def _requested(self) -> tuple[str | None, str]:
+        """The variant that is asked for by name (None: the default), and what asks for it."""
+        env = self._env
+        named = env.matrix_variables.get(AXIS) or env.config.get("variant")
+        if named:
+            return str(named), f"environment `{env.name}`"
+        return self._environ.get("CUDAPIN_VARIANT") or None, "CUDAPIN_VARIANT"
 
     @property
     def python(self) -> str | None:
@@ -73,16 +84,27 @@ class Filling:
 
         None stands for the running one.
         """
-        try:
-            lines = (self._directory / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
-        except OSError:
-            lines = []
-        for line in lines:
-            key, _, value = line.partition("=")
-            if key.strip() in ("version_info", "version"):
-                return ".".join(value.strip().split(".")[:3])
+        there = made_with(self._directory)
+        if there is not None and self._is_of_wanted_python:
+            return there
+        return self._env.found_version or self._configured_python
+
+    @property
+    def _configured_python(self) -> str | None:
         configured = str(self._env.config.get("python", "")).removeprefix("python").removesuffix("t")
-        return self._env.found_version or (configured if configured[:2] == "3." else None)
+        return configured if configured[:2] == "3." else None
+
+    @property
+    def _is_of_wanted_python(self) -> bool:
+        wanted, there = self._configured_python, made_with(self._directory)
+        return wanted is None or there is None or f"{there}.".startswith(f"{wanted}.")
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether what is there can be filled: it was begun by us, with this Python, and has what installs."""
+        directory = self._directory
+        can_install = self._env.use_uv or "pip" in installed(directory)
+        return read_state(directory) is not None and self._is_of_wanted_python and can_install
 
     @cached_property
     def found(self) -> Mapping[str, Any]:
@@ -142,15 +164,17 @@ class Filling:
         state = read_state(self._directory)
         if state is None or state.identity != self.found["identity"] or state.own != self._own_digest:
             return False
-        if state.sources != self._sources() or not has_python(self._directory):
+        if state.sources != self._sources() or not has_python(self._directory) or not self._is_of_wanted_python:
             return False
         now = installed(self._directory)
-        return all(now.get(name) == found for name, found in state.packages.items())
+        return (
+            all(now.get(name) == found for name, found in state.packages.items()) and edited(self._directory) == set()
+        )
 
     def keep(self) -> None:
-        """Keep what was found out for the next run; not where a waiver has to be printed each time."""
+        """Keep what was found out for the next run; not what the machine decides, nor where a waiver is printed."""
         state = read_state(self._directory)
-        if state is None or self._remembered is not None or self._is_waived:
+        if state is None or self._remembered is not None or self._is_waived or self._requested[0] == _AUTO:
             return
         write_state(self._directory, state._replace(memo=remember(self._key, **self.found)))
 
@@ -186,7 +210,8 @@ class Filling:
         return found
 
     def _more_indexes(self) -> list[str]:
-        return [item for item in self._env.get_source_install_args(self._requirements()) if "://" in item]
+        of_sources = getattr(self._env, "get_source_install_args", None)  # hatch has them from 1.18 on
+        return [item for item in of_sources(self._requirements()) if "://" in item] if of_sources else []
 
     def _own(self) -> list[str]:
         """Return the arguments that install the own dependencies. Raises Refusal where one contradicts the lock."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import sysconfig
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,13 +24,15 @@ if TYPE_CHECKING:
     from cudapin.core.gpu_needs import Visible
     from cudapin.core.machine import Machine
 
-__all__ = ["CudapinInfo", "PytestSession"]
+__all__ = ["CudapinInfo", "PytestSession", "shadowed"]
 
 _MARKER = (
     'gpu(min_cuda="12.6", arch="9.0", min_memory="8 GiB"): needs a GPU; cudapin skips it, with the reason, where the '
     "driver is of an older CUDA or no GPU has that compute capability and memory"
 )
 _NO_TESTS = 5
+_OF_TESTS = frozenset({"conftest", "test", "tests"})
+"""What some packages install by mistake, and projects have of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +176,17 @@ class PytestSession:
             why = f"{given[0]} stands in for the GPUs" if self._counts["gpu"] else None
             self._write("no-gpu", why)
 
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+        """Say where the tests of a cell have not imported what is installed in it."""
+        names = shadowed(config.rootpath) if os.environ.get("CUDAPIN_CELL") else []
+        if names:
+            terminalreporter.write_line(
+                f"cudapin: the tests imported {', '.join(f'`{name}`' for name in names)} from the source tree, not from"
+                f" the wheel of variant `{self._variant}`: add `--import-mode=importlib` to pytest's options, or use a"
+                " `src` folder",
+                yellow=True,
+            )
+
     def _write(self, outcome: str, why: str | None = None) -> None:
         """Write the entry of this cell. Raises UsageError where the report cannot be written."""
         from cudapin.environments.report import update_report
@@ -197,6 +212,21 @@ class PytestSession:
         except OSError as error:
             message = f"--cudapin-report: `{self._report}` cannot be written ({error.strerror or error})"
             raise pytest.UsageError(message) from None
+
+
+def shadowed(root: Path) -> list[str]:
+    """Return the modules that are installed and were imported from below `root` nevertheless."""
+    sites = {sysconfig.get_path(key) for key in ("purelib", "platlib")}
+    found = []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if "." in name or name in _OF_TESTS or not isinstance(file, str) or not file.startswith(f"{root}{os.sep}"):
+            continue
+        if file.startswith(f"{sys.prefix}{os.sep}"):
+            continue  # an environment inside the project
+        if any(os.path.exists(os.path.join(site, place)) for site in sites for place in (name, f"{name}.py")):  # noqa: PTH110, PTH118
+            found.append(name)
+    return sorted(found)
 
 
 def _is_without_cuda(table: Mapping[str, Any], variant: str | None) -> bool:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from cudapin.gate import Gate
 
-__all__ = ["check_request"]
+__all__ = ["check_axes", "check_request"]
 
 
 def check_request(options: Mapping[str, Any], found: Mapping[str, Any], gate: Callable[[], Gate]) -> None:
@@ -29,6 +29,26 @@ def check_request(options: Mapping[str, Any], found: Mapping[str, Any], gate: Ca
                 raise ConfigError(undeclared(name, gate().config, f"`{AXIS}={values}`", also=()))
     if options.get("python") and "test_all" in options:
         _check_pythons(options, found, gate)
+
+
+def check_axes(options: Mapping[str, Any], matrices: object) -> None:
+    """Refuse a misspelt axis of `hatch test -i`, of which hatch says nothing. Raises Refusal."""
+    tables = [table for table in matrices if isinstance(table, dict)] if isinstance(matrices, list) else []
+    known = list(dict.fromkeys(["py", "python", *(axis for table in tables for axis in table)]))
+    for spec in options.get("included_variable_specs", ()) if "test_all" in options else ():
+        axis = spec.partition("=")[0]
+        if axis not in known:
+            from cudapin.core.fields import name_list, nearest
+            from cudapin.errors import Code, Problem, Refusal
+
+            raise Refusal(
+                Problem(
+                    code=Code.CP602,
+                    what=f"no cell has an axis `{axis}`",
+                    why=f"`{spec}` asks for it; the axes are {name_list(known)}",
+                    fix=nearest(axis, known),
+                )
+            )
 
 
 def _check_pythons(options: Mapping[str, Any], found: Mapping[str, Any], gate: Callable[[], Gate]) -> None:

@@ -83,7 +83,10 @@ class TestRun:
         self.outcomes.add(cell, f"skipped: {why_not}")
         if self._are_named:
             self.outcomes.add(cell, "failed")
-            self._app.display_error(_cannot_exist(cell, why_not))
+            from cudapin.core.verdict import render_problem
+            from cudapin.environments.cells import impossible
+
+            self._app.display_error(render_problem(impossible(cell, why_not)))
             raise SystemExit(1)
 
     def fail(self, cell: str) -> None:
@@ -147,20 +150,6 @@ def _chosen(cells: dict[str, Any], included: dict[str, Any], excluded: dict[str,
         return list(cells)
     found: list[str] = select_environments(cells, included, excluded)
     return found
-
-
-def _cannot_exist(cell: str, why: str) -> str:
-    from cudapin.core.verdict import render_problem
-    from cudapin.errors import Code, Problem
-
-    return render_problem(
-        Problem(
-            code=Code.CP602,
-            what=f"`{cell}` cannot be tested here",
-            why=why,
-            fix="test it where it can exist; `hatch test --all` skips it and says why",
-        )
-    )
 
 
 def _nothing_tested(count: int) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cudapin.release.pep825 import Described, Properties
 
-__all__ = ["Labelled", "judge_label", "judge_labels", "judge_unlabelled"]
+__all__ = ["Labelled", "judge_label", "judge_labels", "judge_unlabelled", "no_label"]
 
 _UNFOUNDED = ("CP404", "CP406", "CP407", "CP410", "CP412", "CP417")
 """Where one of these is waived, the compiled files may be of another CUDA than the record says."""
@@ -51,7 +51,13 @@ def judge_unlabelled(file: str, version: str, record: Mapping[str, Any] | None, 
         return
     if "+" in version:
         why = f"a label takes the place of a local version, and its version is `{version}`"
-        yield _unfit(file, why, 'set `spelling = "none"` in `[tool.cudapin]`, or build with `cudapin build --label`')
+        spells = f"{version.partition('+')[2]}.".startswith(f"{record.get('variant')}.")
+        plain = "release from a commit that has a tag, or set a version without a local part"
+        yield _unfit(
+            file,
+            why,
+            'set `spelling = "none"` in `[tool.cudapin]`, or build with `cudapin build --label`' if spells else plain,
+        )
     listed = record.get("waived")
     waived = {str(item.get("code")) for item in listed if isinstance(item, dict)} if isinstance(listed, list) else set()
     unfounded = sorted(waived & {*_UNFOUNDED})
@@ -62,6 +68,17 @@ def judge_unlabelled(file: str, version: str, record: Mapping[str, Any] | None, 
     if record.get("binaries") and "any" in file.removesuffix(".whl").split("-")[-1].split("."):
         why = "it is for any platform, and its record lists compiled files"
         yield _unfit(file, why, "give the wheel the tag of its platform: `platforms` of the variant")
+
+
+def no_label(label: str, file: str | None = None) -> Problem:
+    """Say that a text cannot be a label."""
+    return Problem(
+        code=Code.CP701,
+        what=f"`{label}` cannot be a variant label",
+        where=None if file is None else Where(path=file),
+        why="a label is lower-case letters, digits, `_` and `.`, since it becomes part of the wheel's file name",
+        fix="name a label such as `cu128`",
+    )
 
 
 def judge_label(file: str, label: str, record: Mapping[str, Any]) -> Iterable[Problem]:

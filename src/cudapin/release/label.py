@@ -12,7 +12,7 @@ from cudapin.adapters.wheel import read_info
 from cudapin.core.audit_record import wanted_of_record
 from cudapin.errors import Code, ConfigError, CudapinError, LockError, Problem, Refusal, Where
 from cudapin.release.gpu_properties import Unsayable, gpu_properties
-from cudapin.release.judge_labels import Labelled, judge_label, judge_labels, judge_unlabelled
+from cudapin.release.judge_labels import Labelled, judge_label, judge_labels, judge_unlabelled, no_label
 from cudapin.release.pep825 import (
     INDEX_SUFFIX,
     MEMBER,
@@ -49,10 +49,10 @@ def label_wheel(path: Path, label: str) -> Path:
     CP703) for a wheel that cannot carry one, LockError (CP416, CP703) for one that cannot be judged. Then nothing has
     changed.
     """
-    from cudapin.release.rewrite import copy_with_member
+    from cudapin.release.add_member import copy_with_member
 
     if not is_variant_label(label):
-        raise ConfigError(_bad_label(path.name, label))
+        raise ConfigError(no_label(label, path.name))
     info = read_info(path, path.name, MEMBER)
     if info.extra is not None or split_label(path.name)[1] is not None:
         raise Refusal(_has_label(path.name))
@@ -76,7 +76,7 @@ def write_variants_json(directory: Path) -> tuple[Path, ...]:
     everything that is wrong with a wheel or that wheels contradict each other in, LockError for one that cannot be
     read; then nothing is written.
     """
-    from cudapin.release.rewrite import replace_file
+    from cudapin.adapters.rewrite import rewrite
 
     problems: list[Problem] = []
     releases: dict[str, list[Labelled]] = {}
@@ -99,7 +99,7 @@ def write_variants_json(directory: Path) -> tuple[Path, ...]:
     written = []
     for release, wheels in releases.items():
         written.append(directory / f"{release}{INDEX_SUFFIX}")
-        replace_file(written[-1], render(merge(wheel.described for wheel in wheels)))
+        rewrite(written[-1], render(merge(wheel.described for wheel in wheels)).encode())
     return tuple(written)
 
 
@@ -157,16 +157,6 @@ def _properties(file: str, record: Mapping[str, Any]) -> Properties:
             variant=wanted.variant,
         )
         raise (LockError if error.is_unknown else Refusal)(problem) from error
-
-
-def _bad_label(file: str, label: str) -> Problem:
-    return Problem(
-        code=Code.CP701,
-        what=f"`{label}` cannot be a variant label",
-        where=Where(path=file),
-        why="a label is lower-case letters, digits, `_` and `.`, since it becomes part of the wheel's file name",
-        fix="name a label such as `cu128`",
-    )
 
 
 def _has_label(file: str) -> Problem:

@@ -30,6 +30,8 @@ __all__ = [
     "split_requirements",
 ]
 
+_TAKEN = ("linux_armv6l", "linux_armv7l")
+"""Plain Linux tags that the public index takes."""
 IndexKind = Literal["public", "private"]
 Requirements = dict[str, frozenset[str]]
 """Requirements in one spelling, by the extra that brings them; "" for those without."""
@@ -76,6 +78,11 @@ class WheelFacts:
         return "+" in self.found.version
 
     @property
+    def local_platforms(self) -> tuple[str, ...]:
+        """The platform tags for the machine of the build and those like it."""
+        return tuple(tag for tag in self.platforms if tag.startswith("linux_") and tag not in _TAKEN)
+
+    @property
     def is_spelled(self) -> bool:
         """Whether the local part of the version names a variant; that of a commit does not."""
         version = self.found.version
@@ -87,13 +94,16 @@ class WheelFacts:
 class Expected:
     """What a wheel of a variant has to be, after its project: `metadata` with the stamp.
 
-    `default` is the default variant where the wheel is for; `takes_any`: the variant may be for any platform.
+    `default` is the default variant where the wheel is for; `takes_any`: the variant may be for any platform. `lock` is
+    the SHA-256 of the variant's lock file, `locked` are the versions of its CUDA-bound packages there.
     """
 
     default: str
     is_unspelled: bool
     metadata: Metadata
     takes_any: bool
+    lock: str | None = None
+    locked: Mapping[str, str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +118,10 @@ class Declared:
     is_renaming: bool
     spell_default: bool
     defaults: tuple[str, ...]
+
+    def has_own_indexes(self, to: IndexKind) -> bool:
+        """Whether each variant has an index of its own, since nothing spells it: which no public index is."""
+        return to == "private" and self.spelling == "none" and not self.is_renaming
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from cudapin.core.seal import Seal
     from cudapin.release.publish import Declared, IndexKind, SdistFacts
 
-__all__ = ["judge_carried", "judge_hosts", "judge_neutral"]
+__all__ = ["SETTINGS", "judge_carried", "judge_hosts", "judge_neutral"]
 
+SETTINGS = ("pyproject.toml", "uv.toml", "hatch.toml")
+"""Files of an sdist that may name indexes and lock nothing."""
 _CUDA_CLASSIFIER = re.compile(r"Environment :: GPU :: NVIDIA CUDA :: \d.*")
 
 
@@ -123,17 +125,17 @@ def judge_carried(shown: str, seal: Seal | None, locks: Iterable[str], digests: 
 
 
 def judge_hosts(shown: str, path: str, text: str, to: IndexKind) -> Iterable[Problem]:
-    """Return a problem for credentials in a lock file of an sdist, and for private hosts in that of a public one."""
+    """Return a problem for credentials in a file of an sdist, and for private hosts in a lock of a public one."""
     if has_credentials(text):
         yield problem_at(
             Code.CP210,
             shown,
             f"`{path}` in the sdist holds credentials",
             "an address in it has a user name and a password or token, and whoever gets the sdist can read them",
-            "take them out of the lock, withdraw them, and build the sdist anew",
+            "take them out of the file, withdraw them, and build the sdist anew",
             key=path,
         )
-    if to == "public" and (hosts := find_private_hosts(text)):
+    if to == "public" and not path.endswith(SETTINGS) and (hosts := find_private_hosts(text)):
         yield problem_at(
             Code.CP210,
             shown,

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
     from cudapin.release.publish import Declared, Expected, IndexKind, WheelFacts
 
-__all__ = ["judge_default", "judge_dependencies", "judge_files", "judge_missing", "judge_previous", "unspelled"]
+__all__ = [
+    "judge_default",
+    "judge_dependencies",
+    "judge_files",
+    "judge_missing",
+    "judge_previous",
+    "judge_pythons",
+    "unspelled",
+]
 
 _LIBC = re.compile(r"(?:many)?linux(?:1|2010|2014|_\d+_\d+)?_(?=[a-z])|(?<=musllinux)_\d+_\d+|(?<=macosx)_\d+_\d+")
 _DEVICE_CODE = (".a", ".lib", ".o", ".obj", ".cubin", ".ptx", ".fatbin", ".so", ".pyd", ".dll", ".dylib")
@@ -39,7 +47,7 @@ def judge_default(
 
     `expected` is by path. Without any spelling each variant has an index of its own, which no public one is.
     """
-    has_own_index = to == "private" and declared.spelling == "none" and not declared.is_renaming
+    has_own_index = declared.has_own_indexes(to)
     for wheel in unspelled(wheels, declared.name):
         want = expected.get(wheel.shown)
         if want is None or wheel.variant is None or want.is_unspelled or has_own_index:
@@ -92,7 +100,7 @@ def _variants(names: Sequence[str]) -> str:
 def judge_files(wheels: Sequence[WheelFacts]) -> Iterable[Problem]:
     """Return a problem for each wheel whose files are not those of another variant for its Python and platform.
 
-    Compiled files, the runtime guard and `.dist-info` are what variants differ in.
+    Compiled files, the runtime guard and `.dist-info`, but for the entry points, are what variants differ in.
     """
     for position, wheel in enumerate(wheels):
         other = next((one for one in wheels[:position] if _are_comparable(one, wheel)), None)
@@ -121,6 +129,28 @@ def judge_files(wheels: Sequence[WheelFacts]) -> Iterable[Problem]:
         )
 
 
+def judge_pythons(wheels: Sequence[WheelFacts]) -> Iterable[Problem]:
+    """Return a problem for the first wheel with another `Requires-Python`: nothing in a variant changes that."""
+    for wheel in wheels[1:]:
+        first = wheels[0]
+        if _specifiers(wheel.found.requires_python) != _specifiers(first.found.requires_python):
+            yield problem_at(
+                Code.CP725,
+                wheel.shown,
+                f"variants `{first.variant}` and `{wheel.variant}` are for different Pythons",
+                f"its Requires-Python is `{wheel.found.requires_python}`, that of `{first.found.filename}` "
+                f"`{first.found.requires_python}`; installers would fall back to the other variant",
+                "build both anew from one sdist",
+                key="Requires-Python",
+                variant=wheel.variant,
+            )
+            return
+
+
+def _specifiers(text: str | None) -> frozenset[str]:
+    return frozenset(part.strip().replace(" ", "") for part in (text or "").split(",") if part.strip())
+
+
 def _are_comparable(one: WheelFacts, other: WheelFacts) -> bool:
     families = [{_family(platform) for platform in wheel.platforms} for wheel in (one, other)]
     is_same = bool(families[0] & families[1]) or {"any"} in families
@@ -137,6 +167,9 @@ def _compared(wheel: WheelFacts) -> dict[str, str]:
     found = {}
     for path, digest in wheel.files.items():
         top, _, rest = path.partition("/")
+        if top.endswith(".dist-info") and rest == "entry_points.txt":
+            found["*.dist-info/entry_points.txt"] = digest
+            continue
         if top.endswith((".dist-info", ".libs")) or path in compiled or path.endswith(_DEVICE_CODE) or ".so." in path:
             continue
         found[f"*.data/{rest}" if top.endswith(".data") else path] = digest

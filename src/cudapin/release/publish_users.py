@@ -19,11 +19,20 @@ __all__ = ["Way", "find_ways", "from_source", "refused"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """One way to ask for a release: the command, which variant it brings, and by which files."""
+    """One way to ask for a release: the command, and the wheels that it may bring."""
 
     command: str
-    variants: tuple[str, ...]
-    files: tuple[str, ...]
+    wheels: tuple[WheelFacts, ...]
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants that it brings."""
+        return tuple(dict.fromkeys(wheel.variant or "no variant" for wheel in self.wheels))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files."""
+        return tuple(wheel.found.filename for wheel in self.wheels)
 
 
 def find_ways(name: str, version: str, wheels: Sequence[WheelFacts], to: IndexKind) -> tuple[Way, ...]:
@@ -31,37 +40,35 @@ def find_ways(name: str, version: str, wheels: Sequence[WheelFacts], to: IndexKi
 
     What a public index refuses nobody gets.
     """
-    wheels = [wheel for wheel in wheels if wheel not in refused(wheels, to)]
+    wheels = [wheel for wheel in wheels if not _is_refused(wheel, to)]
     index = "" if to == "public" else " --index-url URL/whl"
     ways = []
-    if plain := unspelled(wheels, name):
-        suffix = f"/{plain[0].variant}" if index and plain[0].variant else ""
-        ways.append(_way(f'pip install{index}{suffix} "{name}=={version}"', plain))
+    plain = unspelled(wheels, name)
+    for variant in dict.fromkeys(wheel.variant if index else None for wheel in plain):
+        suffix = f"/{variant}" if variant else ""
+        found = [wheel for wheel in plain if not index or wheel.variant == variant]
+        ways.append(Way(command=f'pip install{index}{suffix} "{name}=={version}"', wheels=tuple(found)))
     spelled: dict[tuple[str, str | None], list[WheelFacts]] = {}
+    shown = {wheel.shown for wheel in plain}
     for wheel in wheels:
-        if wheel.label is None and wheel not in plain:
+        if wheel.label is None and wheel.shown not in shown:
             spelled.setdefault((wheel.found.name, wheel.variant), []).append(wheel)
     for (own, variant), found in sorted(spelled.items(), key=lambda item: (item[0][0], item[0][1] or "")):
         suffix = f"/{variant}" if index and variant else ""
-        ways.append(_way(f'pip install{index}{suffix} "{own}=={version}"', found))
+        ways.append(Way(command=f'pip install{index}{suffix} "{own}=={version}"', wheels=tuple(found)))
     if labelled := [wheel for wheel in wheels if wheel.label is not None]:
-        where = " --index-url URL/whl/variant"
-        ways.append(_way(f'uv pip install --preview-features wheel-variants{where} "{name}=={version}"', labelled))
+        command = "uv pip install --preview-features wheel-variants --index-url URL/whl/variant"
+        ways.append(Way(command=f'{command} "{name}=={version}"', wheels=tuple(labelled)))
     return tuple(ways)
 
 
 def refused(wheels: Iterable[WheelFacts], to: IndexKind) -> tuple[WheelFacts, ...]:
     """Return the wheels that an index of a kind does not take."""
-    return tuple(wheel for wheel in wheels if to == "public" and (wheel.has_local or wheel.label is not None))
+    return tuple(wheel for wheel in wheels if _is_refused(wheel, to))
 
 
-def _way(command: str, wheels: Iterable[WheelFacts]) -> Way:
-    wheels = list(wheels)
-    return Way(
-        command=command,
-        variants=tuple(dict.fromkeys(wheel.variant or "no variant" for wheel in wheels)),
-        files=tuple(wheel.found.filename for wheel in wheels),
-    )
+def _is_refused(wheel: WheelFacts, to: IndexKind) -> bool:
+    return to == "public" and bool(wheel.has_local or wheel.label is not None or wheel.local_platforms)
 
 
 def from_source(name: str, version: str, wheels: Iterable[WheelFacts], *, has_sdist: bool) -> tuple[str, ...]:

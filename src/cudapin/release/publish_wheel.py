@@ -39,6 +39,7 @@ def judge_wheel(
     if expected is not None:
         yield from _judge_names(wheel, expected)
         yield from _judge_requirements(wheel, expected)
+        yield from _judge_lock(wheel, expected)
 
 
 def _judge_record(wheel: WheelFacts, declared: Declared | None) -> Iterable[Problem]:
@@ -96,6 +97,16 @@ def _judge_index(wheel: WheelFacts, to: IndexKind) -> Iterable[Problem]:
             f"`+{wheel.found.version.partition('+')[2]}` is a local version (PEP 440), which only private indexes take",
             "publish the default variant there and this one on an index of your own, with `--to private`; "
             "or name variants by `name`",
+            variant=wheel.variant,
+        )
+    if wheel.local_platforms:
+        of = f"$(cudapin export --variant {wheel.variant} --to auditwheel-excludes) " if wheel.variant else ""
+        yield problem_at(
+            Code.CP721,
+            wheel.shown,
+            f"a public index refuses the platform tag `{wheel.local_platforms[0]}`",
+            "it says nothing of the system libraries that the wheel needs, which `manylinux` and `musllinux` do",
+            f"auditwheel repair {of}{wheel.shown}",
             variant=wheel.variant,
         )
     if wheel.label is not None:
@@ -193,6 +204,39 @@ def _difference(wanted: frozenset[str], found: frozenset[str]) -> str:
     if missing and surplus:
         return ", ".join(parts)
     return f"{parts[0]}, {'which it lacks' if missing else 'which nothing declares'}"
+
+
+def _judge_lock(wheel: WheelFacts, expected: Expected) -> Iterable[Problem]:
+    """Return a problem where a wheel was built from another lock file than the release has.
+
+    Line ends make another file, too, so that only other packages are a fault. Of a wheel for any platform nothing says
+    for which one its lock was asked.
+    """
+    record = wheel.found.record or {}
+    lock, locked = record.get("lock"), record.get("locked")
+    sha256 = lock.get("sha256") if isinstance(lock, dict) else None
+    if not isinstance(sha256, str) or expected.lock in (None, sha256):
+        return
+    if isinstance(locked, dict) and expected.locked is not None and "any" not in wheel.platforms:
+        other = next(
+            (name for name in sorted({*locked, *expected.locked}) if locked.get(name) != expected.locked.get(name)),
+            None,
+        )
+        if other is not None:
+            why = f"its record has `{other}` {locked.get(other, 'not at all')}, "
+            why += f"the lock of the release {expected.locked.get(other, 'not at all')}"
+            yield _disagreement(wheel, "it was built from another lock file", why)
+            return
+    yield problem_at(
+        Code.CP735,
+        wheel.shown,
+        f"`{wheel.found.filename}` was built from another lock file than the release has",
+        f"its record has SHA-256 {sha256[:12]}…, the lock of the release {str(expected.lock)[:12]}…; whether what it "
+        "was built with differs is not known",
+        f"build variant `{wheel.variant}` anew from this release",
+        level="warning",
+        variant=wheel.variant,
+    )
 
 
 def _requirement_problem(wheel: WheelFacts, why: str) -> Problem:

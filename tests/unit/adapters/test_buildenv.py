@@ -21,8 +21,8 @@ from cudapin.adapters.buildenv import (
     join_toolkit,
     nvcc_version,
     read_installed,
-    read_toolkit_version,
 )
+from cudapin.adapters.machine_toolkits import toolkit_version
 from cudapin.core.judge_env import Installed
 from unit.support import A, write
 
@@ -145,7 +145,7 @@ def test_toolkits_of_several_packages_are_joined(tmp_path: Path) -> None:
         "include/cuda.h": tmp_path / "nvidia/cuda_runtime/include/cuda.h",
         "lib/libcudart.so.12": tmp_path / "nvidia/cuda_runtime/lib/libcudart.so.12",
     }
-    assert read_toolkit_version(root) == "12.8"
+    assert str(toolkit_version(root)) == "12.8"
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_half_a_toolkit_does_not_stay(tmp_path: Path, clean_environment: Path, m
     assert list(clean_environment.iterdir()) == []
     root = join_toolkit([package])
     assert root is not None
-    assert read_toolkit_version(root) == "12.8"
+    assert str(toolkit_version(root)) == "12.8"
 
 
 def test_without_headers_there_is_no_toolkit(tmp_path: Path) -> None:
@@ -234,23 +234,7 @@ def test_cuda_13_is_used_as_it_is(tmp_path: Path) -> None:
     files = {"nvidia/cu13/include/cuda.h": "#define CUDA_VERSION 13010\n", "nvidia/cu13/lib/x.so": ""}
     root = join_toolkit([install(tmp_path, "nvidia-cuda-runtime", files)])
     assert root == tmp_path / "nvidia/cu13"
-    assert read_toolkit_version(root) == "13.1"
-
-
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        ({"version.json": '{"cuda": {"version": "12.8.1"}}'}, "12.8"),
-        ({"version.json": "[]", "include/cuda.h": "#define CUDA_VERSION 11080"}, "11.8"),
-        ({"version.json": "{", "include/cuda.h": "#define  CUDA_VERSION\t13000 // x"}, "13.0"),
-        ({"include/cuda_runtime_api.h": "#define CUDART_VERSION  12040"}, "12.4"),
-        ({"include/cuda.h": "#define OTHER 1", "include/cuda_runtime_api.h": "#define CUDART_VERSION 12040"}, "12.4"),
-        ({"include/cuda.h": b"\xff\xfe"}, None),
-        ({}, None),
-    ],
-)
-def test_read_toolkit_version(tmp_path: Path, files: dict[str, str | bytes], expected: str | None) -> None:
-    assert read_toolkit_version(write(tmp_path, files)) == expected
+    assert str(toolkit_version(root)) == "13.1"
 
 
 def script(path: Path, text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cudapin.adapters.children import Children, Interrupted, StoppedError, interruptible
+from cudapin.adapters.children import Children, StoppedError, ends_noted, first_end
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,28 +28,21 @@ def test_nothing_starts_after_the_end(tmp_path: Path) -> None:
         children.run(["no-such-program"], tmp_path, {}, tmp_path / "log")
 
 
-def test_the_first_signal_ends_and_later_ones_wait() -> None:
+def test_signals_are_noted_and_disturb_nothing() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    tidied: list[bool] = []
-
-    def work() -> None:
-        try:
-            signal.raise_signal(signal.SIGTERM)
-        finally:
-            signal.raise_signal(signal.SIGINT)
-            signal.raise_signal(signal.SIGTERM)
-            tidied.append(True)
-
-    with pytest.raises(Interrupted, match="SIGTERM") as caught, interruptible():
-        work()
-    assert (caught.value.number, tidied) == (signal.SIGTERM, [True])
+    with ends_noted() as ends:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        ends.put(None)
+        found = first_end(ends), first_end(ends), first_end(ends)
+    assert found == (signal.SIGTERM, signal.SIGINT, None)
     assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_what_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with interruptible():
+        with ends_noted():
             signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -59,7 +52,7 @@ def test_another_thread_hears_no_signals() -> None:
     done: list[object] = []
 
     def work() -> None:
-        with interruptible():
+        with ends_noted():
             done.append(signal.getsignal(signal.SIGTERM))
 
     thread = threading.Thread(target=work)

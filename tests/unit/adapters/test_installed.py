@@ -128,6 +128,14 @@ def test_another_interpreter_is_asked_where_it_looks(tmp_path: Path) -> None:
     assert read_environment(str(tmp_path / "venv"), {}).executable == str(tmp_path / "venv" / "bin" / "python")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the interpreter is a shell script")
+def test_a_program_in_this_folder_is_not_looked_for_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"site/torch-2.9.0+cu128.dist-info/METADATA": TORCH})
+    python = script(tmp_path, answer(tmp_path / "site"))
+    monkeypatch.chdir(tmp_path)
+    assert read_environment("./python", {"PATH": "/nowhere"}).executable == python
+
+
 WRONG = (
     "error[CP112]: `--python` names no Python interpreter\n"
     "  why: wanted an interpreter or a virtual environment, found `{name}`: {why}\n"

@@ -176,6 +176,26 @@ def test_a_module_that_lacks_a_function_leaves_a_gap() -> None:
     )
 
 
+def test_answers_that_are_none() -> None:
+    """Other projects' tests put mocks under that name."""
+    lost = nvml_error("NVMLError_GpuIsLost")
+    odd = FakeNvml(
+        nvmlSystemGetDriverVersion=object(),
+        nvmlSystemGetCudaDriverVersion=2**70,
+        nvmlDeviceGetCount=2**70,
+        nvmlDeviceGetHandleByIndex=lost,
+    )
+    found = read_nvml(lambda: odd)
+    assert (found.driver, found.cuda, found.gpus) == (None, None, ())
+    assert found.gaps == (
+        "NVML: TypeError: wanted a text, found object",
+        f"NVML: ValueError: {2**70} is no version of CUDA",
+        "NVML: NVMLError_GpuIsLost: said NVML",
+    )
+    one = read_nvml(lambda: FakeNvml(nvmlDeviceGetCudaComputeCapability=["9", "x"]))
+    assert one.gpus == ()
+
+
 def test_an_error_at_shutdown_is_no_news() -> None:
     unknown = nvml_error("NVMLError_Unknown")
 

@@ -55,7 +55,7 @@ def test_all_of_a_wheel(tmp_path: Path) -> None:
     )
     found = read_wheel(path, "x.whl")
     assert (found.path, found.name, found.version) == ("x.whl", "demo", "1.0")
-    assert (found.interpreters, found.platforms) == (("cp311",), ("linux_x86_64",))
+    assert (found.interpreters, found.abis, found.platforms) == (("cp311",), ("cp311",), ("linux_x86_64",))
     assert (found.requires, found.classifiers) == (("torch>=2",), ("Environment :: GPU",))
     assert (found.record, found.record_fault, found.listing) == ({"variant": "cu126"}, None, ())
     assert [(one.path, one.info.arch) for one in found.binaries] == [
@@ -76,7 +76,14 @@ def test_a_large_file_goes_by_way_of_the_disk(tmp_path: Path, monkeypatch: pytes
 def test_tags_of_another_file_name(tmp_path: Path) -> None:
     path = write_wheel(tmp_path).rename(tmp_path / "renamed.zip")
     found = read_wheel(path)
-    assert (found.interpreters, found.platforms) == (("cp311",), ("linux_x86_64",))
+    assert (found.interpreters, found.abis, found.platforms) == (("cp311",), ("cp311",), ("linux_x86_64",))
+
+
+def test_the_pythons_of_a_wheel(tmp_path: Path) -> None:
+    found = read_wheel(
+        write_wheel(tmp_path, name="demo-1.0-cp38.cp39-abi3-linux_x86_64.whl", headers="Requires-Python: >=3.8\n")
+    )
+    assert (found.interpreters, found.abis, found.requires_python) == (("cp38", "cp39"), ("abi3",), ">=3.8")
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,34 @@ class Terminal(io.StringIO):
         return True
 
 
+def test_a_file_in_the_place_of_the_folder(run: Any, fake: Fake) -> None:
+    for name in ("out", "out/below"):
+        found = run("-o", name, files={**VARIANTS, "out": "a file"})
+        assert (found.code, found.err) == (
+            2,
+            f"error[CP112]: nothing can be written to `{name}`\n"
+            "  why: wanted a folder, new or not, and `out` is a file\n"
+            "  fix: name a folder with `-o DIR`\n",
+        )
+    assert fake.calls == []
+
+
+def test_no_standard_error(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    assert run("--variant", "cpu", files=VARIANTS).code == 0
+
+
+def test_a_standard_error_that_takes_nothing() -> None:
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    progress = Progress(Full(), ["cpu"], display=True)
+    progress.step("cpu", "building")
+    progress.hear("cpu", "error", is_failure=True)
+    progress.end("cpu", Result(outcome="built"))
+
+
 def test_a_display_needs_a_terminal() -> None:
     assert is_display(Terminal(), {"TERM": "xterm"})
     assert not is_display(Terminal(), {"TERM": "dumb"})

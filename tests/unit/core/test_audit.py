@@ -117,6 +117,30 @@ def test_no_claim(more: dict[str, Any]) -> None:
     assert claim_of(subject(**more), FACTS) is None
 
 
+@pytest.mark.parametrize(
+    ("more", "release"),
+    [
+        ({"interpreters": ("cp38",), "abis": ("cp38",)}, "2.4 today, built for CUDA 12.1"),
+        ({"interpreters": ("cp39",), "abis": ("none",)}, "2.8 today, built for CUDA 12.8"),
+        ({"interpreters": ("cp39",), "abis": ("abi3",)}, "2.15 today, built for CUDA 13.2"),
+        ({"interpreters": ("cp38", "cp39"), "abis": ("none",)}, "2.8 today, built for CUDA 12.8"),
+        ({"interpreters": ("py3",), "requires_python": "<3.10"}, "2.8 today, built for CUDA 12.8"),
+        ({"interpreters": ("py3",), "requires_python": "==3.9.*"}, "2.8 today, built for CUDA 12.8"),
+        ({"interpreters": ("py3",), "requires_python": "nonsense"}, "2.15 today, built for CUDA 13.2"),
+        ({"interpreters": ("cp311", "py3")}, "2.15 today, built for CUDA 13.2"),
+    ],
+)
+def test_the_torch_of_today_is_one_for_the_python_of_the_wheel(more: dict[str, Any], release: str) -> None:
+    """An old Python gets an old torch, of an older CUDA."""
+    found = claim_of(subject(requires=("torch>=2.0",), **more), FACTS)
+    assert found is not None
+    assert found.says == f"it requires `torch>=2.0`, which is {release}"
+
+
+def test_no_torch_is_for_that_python() -> None:
+    assert claim_of(subject(requires=("torch>=2.9",), interpreters=("cp38",), abis=("cp38",)), FACTS) is None
+
+
 def test_markers_are_those_of_the_wheel() -> None:
     requires = ('nvidia-cublas-cu12; sys_platform == "win32"', 'nvidia-cublas; python_version >= "3.12"')
     assert judged(linked("libcudart.so.13"), requires=(requires[0], "nvidia-cuda-runtime==13.*"))[0] == "ok"
@@ -174,6 +198,21 @@ def test_several_cudas_by_their_paths() -> None:
 
 
 PAIRS = (("118", "11.0"), ("126", "12"), ("130", "13"))
+
+
+def test_sizes_in_names_are_no_cudas() -> None:
+    """As of auto-gptq: kernels for 64 and for 256 bits."""
+    files = (linked("libcudart.so.12", path="demo_cuda_64.so"), linked("libcudart.so.12", path="demo_cuda_256.so"))
+    assert judged(*files, requires=("nvidia-cuda-runtime-cu12",)) == ("ok", "")
+
+
+def test_libraries_of_cuda_10() -> None:
+    """Some of their numbers are those of CUDA 11 too; as of cupy-cuda102 and cupy-cuda110."""
+    shared = ("libcufft.so.10", "libcusolver.so.10", "libcurand.so.10")
+    old = linked("libcudart.so.10.2", "libcublas.so.10", "libcusparse.so.10", "libnvrtc.so.10.2", *shared)
+    assert judged(old, name="demo-cuda102", requires=("torch",)) == ("ok", "")
+    assert judged(linked("libcudart.so.11.0", *shared), name="demo-cuda110", requires=("torch",)) == ("ok", "")
+    assert codes(old, name="demo-cuda110", requires=("torch",)) == ["CP406 error"]
 
 
 def test_mixed_majors_without_a_claim() -> None:
@@ -319,6 +358,23 @@ def test_torch_of_any_release() -> None:
     assert codes(linked("libtorch.so"), requires=("torch",)) == []
     own = binary("torch/lib/libtorch.so", soname="libtorch.so")
     assert codes(bound, own, name="torch") == []
+
+
+@pytest.mark.parametrize("name", ["demo/_ext_torch{}.so", "demo/ext_2_{}_0.cpython-311-x86_64-linux-gnu.so"])
+def test_one_file_for_each_of_several_releases_of_torch(name: str) -> None:
+    """As of nixl and mooncake-transfer-engine: the one that fits is loaded, if any does."""
+    files = [binary(name.format(release), needed=("libtorch.so",), undefined=(NEW,)) for release in (11, 12)]
+    assert codes(*files, requires=("torch",)) == []
+    (problem,) = audit_wheel(subject(*files), FACTS).problems
+    assert (problem.code.name, problem.level) == ("CP415", "warning")
+    assert problem.why == (
+        "it needs `libtorch.so`, and no `Requires-Dist` brings torch; "
+        "the wheel has one such file for each of several releases"
+    )
+    assert codes(files[0]) == ["CP415 error"]
+    bound = binary(needed=("libtorch.so",), undefined=(NEW,))
+    assert codes(*files, bound) == ["CP415 error"]
+    assert codes(*files, bound, requires=("torch",)) == ["CP415 warning"]
 
 
 # Records

@@ -155,6 +155,11 @@ def test_what_stands_in_is_said() -> None:
 
 def test_a_container_without_gpu_and_a_divided_gpu_without_parts() -> None:
     assert [*hints(NONE, DOCKER)] == ["this docker container was started without a GPU"]
+    asked = replace(DOCKER, settings=(("NVIDIA_VISIBLE_DEVICES", "all"),))
+    assert [*hints(NONE, asked)] == [
+        "this docker container was started without a GPU, whatever `NVIDIA_VISIBLE_DEVICES=all` asks for: "
+        "the option is `--gpus all`"
+    ]
     divided = replace(MACHINE, gpus=(replace(HOPPER, mig=()),))
     assert [*hints(divided, BARE)] == ["NVIDIA H200 is in MIG mode and has no part: no CUDA program can use it"]
 
@@ -233,7 +238,9 @@ REPORT = Report(
     cudapin="1.0",
     machine=MachineReport(
         machine=replace(
-            MACHINE, gpus=(replace(HOPPER, mig=(MigDevice(name="MIG 1g.18gb", memory_mib=16384),)),), gaps=("unsaid",)
+            MACHINE,
+            gpus=(replace(HOPPER, mig=(MigDevice(name="MIG 1g.18gb", memory_mib=16384),)),),
+            gaps=("NVML: NVMLError_GpuIsLost: GPU is lost",),  # another GPU than the one that is told
         ),
         around=replace(DOCKER, settings=(("CUDA_VISIBLE_DEVICES", "GPU-a230e637"),)),
         cuda=CUDA_128,
@@ -299,6 +306,7 @@ machine
   cuDNN      9.8.0 (/usr/include/cudnn_version.h)
   variable   CUDA_VISIBLE_DEVICES=GPU-…
   hint       a hint
+  not read   NVML: NVMLError_GpuIsLost: GPU is lost
 environment
   Python     3.12.4 (CPython), ~/venv/bin/python
   packages   2 installed, 1 of them tied to CUDA
@@ -372,7 +380,7 @@ def test_json() -> None:
         "libraries": {"libcuda.so.1": None, "libnvidia-ml.so.1": None},
         "settings": {"CUDA_VISIBLE_DEVICES": "GPU-…"},
         "sources": {"driver": "NVML", "cuda": "NVML", "gpus": "NVML"},
-        "gaps": ["unsaid"],
+        "gaps": ["NVML: NVMLError_GpuIsLost: GPU is lost"],
         "hints": ["a hint"],
     }
     assert found["variants"] == [

@@ -84,6 +84,13 @@ def test_every_torch_minor_is_there() -> None:
         assert cuda in FACTS.toolkits
 
 
+def test_every_torch_says_which_pythons_it_is_for() -> None:
+    assert list(FACTS.torch_pythons) == list(FACTS.torch_defaults)
+    rows = list(FACTS.torch_pythons.values())
+    assert all(8 <= first <= last for first, last in rows)
+    assert rows == sorted(rows)
+
+
 def test_default_builds_name_known_frameworks_and_majors() -> None:
     majors = {CudaVersion(major=cuda.major) for cuda in FACTS.toolkits}
     for key, row in FACTS.default_builds.items():
@@ -294,6 +301,11 @@ def test_every_toolkit_has_a_limit_for_host_compilers_that_never_falls() -> None
         ("library", {"12": ["12"]}),
         ("package-library", "x"),
         ("ptx-isa", "13"),
+        ("minimum-driver", {"linux": "new"}),
+        ("toolkit-driver", {"linux": "580.x"}),
+        ("torch-python", "3.9"),
+        ("torch-python", {"first": "3.9"}),
+        ("torch-python", {"first": "3.9", "last": "new"}),
         ("ptx-toolkit", 13),
         ("ptx-toolkit", "new"),
         ("host-compiler", 13),

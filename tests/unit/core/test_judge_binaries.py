@@ -295,10 +295,16 @@ def test_code_that_cannot_be_read_lacks_nothing() -> None:
         ("demo/locus118.so", None),
         ("demo/_C.cpython-311-x86_64-linux-gnu.so", None),
         ("demo/cuda37.so", None),
+        ("demo_cuda_64.so", None),
+        ("demo_cuda_256.so", None),
+        ("demo/cu127/x.so", "12.7"),
+        ("demo/libdemo_cuda92.so", "9.2"),
+        ("demo/libdemo_cuda136.so", "13.6"),
+        ("demo/cu14/x.so", "14"),
     ],
 )
 def test_cuda_of_a_path(path: str, cuda: str | None) -> None:
-    assert cuda_of_path(path) == (parse_cuda(cuda) if cuda else None)
+    assert cuda_of_path(path, FACTS) == (parse_cuda(cuda) if cuda else None)
 
 
 def test_the_record_of_binaries() -> None:

@@ -48,6 +48,15 @@ def required(*packages: LockedPackage, names: tuple[str, ...] = ("torch",)) -> l
                 name="torch",
                 version="2.9",
                 index=INDEX,
+                files=(LockedFile(name="t.whl", url="https://me:s3cr3t@index.example/t.whl", hashes={"sha256": A}),),
+            ),
+            f"torch @ https://index.example/t.whl#sha256={A}",
+        ),
+        (
+            LockedPackage(
+                name="torch",
+                version="2.9",
+                index=INDEX,
                 files=(LockedFile(name="t.whl", url="../t.whl", hashes={"sha256": A}),),
             ),
             "torch==2.9",
@@ -94,6 +103,8 @@ PLAIN = BuildRequirement(package=TORCH)
     [
         (HASHED, Installed(name="torch", version="2.9.0+cu128", url=f"{INDEX}/torch.whl", url_hash=A)),
         (HASHED, Installed(name="torch", version="2.9+cu128", url="https://mirror.example/t.whl", url_hash=A)),
+        (HASHED, Installed(name="torch", version="2.9+cu128", url=f"{INDEX}/torch.whl")),  # as uv leaves it
+        (HASHED, Installed(name="torch", version="2.9+cu128", url=f"{INDEX}/%74orch.whl#sha256={A}")),
         (PLAIN, Installed(name="torch", version="2.9+cu128")),
         (PLAIN, Installed(name="torch", version="2.9+cu128", url="file:///cache/t.whl", url_hash=B)),
     ],
@@ -129,7 +140,9 @@ def test_another_version(version: str) -> None:
     ("requirement", "url", "digest", "why"),
     [
         (HASHED, None, None, "it was installed from an index that the installer chose"),
+        (HASHED, "https://me:s3cr3t@mirror.example/t.whl", B, "it was installed from https://mirror.example/t.whl"),
         (HASHED, "https://mirror.example/t.whl", B, "it was installed from https://mirror.example/t.whl"),
+        (HASHED, f"{INDEX}/torch.whl#sha256={B}", None, f"it was installed from {INDEX}/torch.whl#sha256={B}"),
         (HASHED, "https://mirror.example/t.whl", None, "it was installed from https://mirror.example/t.whl"),
         (PLAIN, "file:///tmp/t.whl", "0" * 64, "it was installed from file:///tmp/t.whl"),
         (PLAIN, "file:///tmp/torch", None, "it was installed from file:///tmp/torch"),
@@ -138,6 +151,18 @@ def test_another_version(version: str) -> None:
 def test_another_origin(requirement: BuildRequirement, url: str | None, digest: str | None, why: str) -> None:
     installed = Installed(name="torch", version="2.9+cu128", url=url, url_hash=digest)
     assert judged(requirement, installed) == changed(why)
+
+
+def test_an_address_that_uv_left_out_for_a_source() -> None:
+    installed = {"torch": Installed(name="torch", version="2.9+cu128")}
+    problems = judge_build_environment((HASHED,), installed, "uv.lock", FIX, lambda _: None, {"torch"})
+    assert render_problems(problems) == (
+        "error[CP402]: the installed `torch 2.9+cu128` is not the locked one\n"
+        "  --> uv.lock:5 (torch)\n"
+        "  why: it was installed from an index that the installer chose; "
+        "uv puts `[tool.uv.sources]` before the address and hash that the lock has\n"
+        "  fix: uv build --no-sources, or give the source of `torch` the `extra` or `group` that it is for"
+    )
 
 
 def test_a_changed_file() -> None:

@@ -114,3 +114,18 @@ def test_the_digest_of_sources_changes_with_them_and_with_nothing_else(tmp_path:
     write(tmp_path, {"csrc/a.c": "changed"})
     assert digest(names_only=True) != names
     assert sources_digest([]) == sources_digest([str(tmp_path / "nowhere")])
+
+
+def test_a_package_called_build_and_a_linked_folder_are_sources_too(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    write(tmp_path, {"shared/a.py": "", "project/src/build/__init__.py": "", "project/src/build/a.py": ""})
+    (root / "src" / "shared").symlink_to(tmp_path / "shared", target_is_directory=True)
+    (root / "src" / "again").symlink_to(tmp_path / "shared", target_is_directory=True)
+    (root / "src" / "round").symlink_to(root, target_is_directory=True)
+    before = sources_digest([str(root)])
+    assert sources_digest([str(root)]) == before
+    write(tmp_path, {"project/src/build/a.py": "changed"})
+    changed = sources_digest([str(root)])
+    assert changed != before
+    write(tmp_path, {"shared/a.py": "changed"})
+    assert sources_digest([str(root)]) != changed

@@ -85,6 +85,18 @@ def test_half_a_copy_does_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [item.read_text(encoding="utf-8") for item in (tmp_path / "dist").iterdir()] == ["old"]
 
 
+def test_all_or_none(tmp_path: Path) -> None:
+    write(tmp_path, {"work/a.whl": "new", "work/b.whl": "new", "dist/a.whl": "old", "dist/b.whl/c": "a folder"})
+    files = [(tmp_path / "work" / name, "cpu") for name in ("a.whl", "b.whl")]
+    assert faults(lambda: Delivery(output=tmp_path / "dist").put_all(files, "."), Refusal) == (
+        "error[CP603]: `b.whl` cannot be written\n"
+        f"  why: wanted to write it to `{tmp_path / 'dist'}`, found: Is a directory\n"
+        "  fix: name a folder that can be written with `-o DIR`"
+    )
+    assert sorted(item.name for item in (tmp_path / "dist").iterdir()) == ["a.whl", "b.whl"]
+    assert (tmp_path / "dist" / "a.whl").read_text(encoding="utf-8") == "old"
+
+
 def _wheel(path: Path, members: dict[str, str]) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in members.items():

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
+import sys
 import tarfile
+import time
 import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cudapin.adapters.children import Children, Done, Interrupted, StoppedError
+from cudapin.adapters.children import Children, Done, StoppedError
 from cudapin.core.verdict import render_problem
 from cudapin.errors import Code, Problem, Refusal
 from cudapin.isolated import run as module
@@ -39,6 +43,7 @@ class Fake:
     says: str = ""
     records: dict[str, str] = field(default_factory=dict)
     install_code: int = 0
+    carries: tuple[str, ...] = ()
     filled: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     built: list[tuple[str | None, str, str]] = field(default_factory=list)
     heard: list[tuple[str, str]] = field(default_factory=list)
@@ -69,7 +74,8 @@ class Fake:
         backend.hear(self.says)
         if kind == "sdist":
             with tarfile.open(directory / "demo-1.tar.gz", "w:gz") as archive:
-                archive.addfile(tarfile.TarInfo("demo-1/pyproject.toml"))
+                for name in ("pyproject.toml", *self.carries):
+                    archive.addfile(tarfile.TarInfo(f"demo-1/{name}"))
             return directory / "demo-1.tar.gz"
         path = directory / f"demo-1+{variant}-py3-none-any.whl"
         with zipfile.ZipFile(path, "w") as wheel:
@@ -263,6 +269,42 @@ def test_an_error_of_our_own(fake: Fake, tmp_path: Path, monkeypatch: pytest.Mon
     assert "ZeroDivisionError" in fake.heard[0][1]
 
 
+def test_a_full_disk(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unpack(*_: object) -> Path:
+        raise OSError(28, "No space left on device", "/tmp/source/cpu")
+
+    monkeypatch.setattr(module, "unpack_sdist", unpack)
+    results = go(fake, plan(tmp_path, "cpu", wants_sdist=True), tmp_path)
+    assert ([render_problem(problem) for problem in results.wheels["cpu"].problems], fake.heard) == (
+        [
+            "error[CP603]: the wheel of `cpu` cannot be built\n"
+            "  why: found: No space left on device: `/tmp/source/cpu`\n"
+            "  fix: make room for temporary files, or set TMPDIR to a folder that has some"
+        ],
+        [],
+    )
+
+
+def test_no_temporary_folder(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("tempfile.gettempdir", nowhere)
+    with pytest.raises(Refusal, match="CP603"):
+        go(fake, plan(tmp_path, "cpu"), tmp_path)
+
+
+def test_an_sdist_that_carries_the_wheels_before_it(fake: Fake, tmp_path: Path) -> None:
+    fake.carries = ("dist/demo-0.9.whl",)
+    results = go(fake, plan(tmp_path, "cpu", wants_sdist=True), tmp_path)
+    assert results.sdist is not None
+    assert [render_problem(problem) for problem in results.sdist.problems] == [
+        "warning[CP106]: the sdist carries what lies in the output folder `dist`\n"
+        "  why: the folder is in the project and nothing leaves it out, so `dist/demo-0.9.whl` was packed\n"
+        "  fix: let git ignore the folder, use `dist`, or name one outside of the project with `-o DIR`"
+    ]
+
+
 def test_a_stopped_run_says_what_was_not_run(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(*_: object) -> Path:
         raise StoppedError
@@ -271,13 +313,32 @@ def test_a_stopped_run_says_what_was_not_run(fake: Fake, tmp_path: Path, monkeyp
     assert outcomes(go(fake, plan(tmp_path, "cpu", "cu126"), tmp_path)) == {"cpu": "not run", "cu126": "not run"}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_an_interrupted_run(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object, **__: object) -> object:
-        raise Interrupted(15)
+    def interrupted(children: Children, *_: object) -> Done:
+        signal.raise_signal(signal.SIGTERM)
+        while not children.is_stopped:
+            time.sleep(0.001)
+        raise StoppedError
 
-    monkeypatch.setattr(module, "wait", interrupted)
+    monkeypatch.setattr(Children, "run", interrupted)
     results = go(fake, plan(tmp_path, "cpu", wants_sdist=True), tmp_path)
-    assert results.signal == 15
+    assert (results.signal, outcomes(results)) == (signal.SIGTERM, {"cpu": "not run"})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_signal_while_a_finished_run_is_tidied_up(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tidy = shutil.rmtree
+
+    def disturbed(folder: Path, **more: Any) -> None:
+        signal.raise_signal(signal.SIGHUP)
+        tidy(folder, **more)
+
+    monkeypatch.setattr(shutil, "rmtree", disturbed)
+    results = go(fake, plan(tmp_path, "cpu"), tmp_path)
+    assert (results.signal, outcomes(results)) == (None, {"cpu": "built"})
 
 
 @pytest.fixture
@@ -328,3 +389,11 @@ def test_labelled_wheels_of_which_none_is_built(fake: Fake, labels: Plan, tmp_pa
     assert outcomes(results) == {"cpu (plain)": "failed", "cu126": "failed"}
     assert results.wheels["cu126"].problems[0].what == "the wheel of `cu126` cannot be built from the sdist"
     assert fake.events[-1] == "cu126: failed"
+
+
+def test_labelled_wheels_for_which_there_is_no_room(fake: Fake, labels: Plan, tmp_path: Path) -> None:
+    (tmp_path / "dist" / "variants" / "demo-1+cu126-py3-none-any.whl").mkdir(parents=True)
+    results = go(fake, labels, tmp_path)
+    assert outcomes(results) == {"cpu (plain)": "failed", "cu126": "failed"}
+    assert results.wheels["cu126"].problems[0].what == "`demo-1+cu126-py3-none-any.whl` cannot be written"
+    assert written(tmp_path) == ["variants", "variants/demo-1+cu126-py3-none-any.whl"]

@@ -10,7 +10,7 @@ from support import PROJECT, VARIANTS, A, faults, write
 from cudapin.environments.cells import pythons_by_variant, why_not
 from cudapin.errors import ConfigError, Refusal
 from cudapin.gate import open_gate
-from cudapin.plugin.request import check_request
+from cudapin.plugin.request import check_axes, check_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +69,17 @@ def test_a_python_without_a_cell_is_refused_with_the_reason(gate: Gate) -> None:
 )
 def test_other_requests_are_left_to_hatch(gate: Gate, options: dict[str, Any]) -> None:
     check_request(options, FOUND, lambda: gate)
+
+
+def test_a_misspelt_axis_is_refused_with_those_that_there_are() -> None:
+    options = {"test_all": False, "included_variable_specs": ("py=3.12", "cda=cu128")}
+    assert faults(lambda: check_axes(options, FOUND["matrix"]), Refusal) == (
+        "error[CP602]: no cell has an axis `cda`\n"
+        "  why: `cda=cu128` asks for it; the axes are `py`, `python`, `cuda`\n"
+        "  fix: use `cuda`; the names are `py`, `python`, `cuda`"
+    )
+    check_axes({**options, "included_variable_specs": ("cuda=cu128", "py=3.12")}, FOUND["matrix"])
+    check_axes({"included_variable_specs": ("cda=cu128",)}, "no list")
 
 
 def test_wheels_cut_the_pythons_of_a_variant(tmp_path: Path) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from textwrap import dedent
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cudapin.adapters import machine as machine_module
 from cudapin.core.cuda import parse_cuda
 from cudapin.core.machine import Gpu, Machine
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytest_plugins = ("pytester",)
 
@@ -429,3 +433,24 @@ def test_a_report_that_cannot_be_written_ends_the_run_at_once(bench: Bench) -> N
 def test_nothing_is_left_beside_the_report(bench: Bench) -> None:
     bench.report(**_NO_GPU)
     assert [path.name for path in (bench.pytester.path / "out").iterdir()] == ["report.json"]
+
+
+def test_a_module_that_shadows_the_installed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import ModuleType
+
+    from cudapin.plugin.pytest_session import shadowed
+
+    site, root = tmp_path / "site", tmp_path / "project"
+    (site / "pkg").mkdir(parents=True)
+    (site / "tests").mkdir()
+    (site / "one.py").touch()
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(site))
+    places = {"pkg": root / "pkg" / "__init__.py", "pkg.part": root / "pkg" / "part.py", "one": site / "one.py"}
+    for name, place in {**places, "tests": root / "tests" / "__init__.py", "own": root / "own.py"}.items():
+        module = ModuleType(name)
+        module.__file__ = str(place)
+        monkeypatch.setitem(sys.modules, name, module)
+    assert shadowed(root) == ["pkg"]
+    assert shadowed(site) == ["one"]
+    monkeypatch.setattr("sys.prefix", str(root))
+    assert shadowed(root) == []

@@ -196,6 +196,12 @@ error[CP701]: `cpu` cannot be the label of variant `cpu`
             'set `spelling = "none"` in `[tool.cudapin]`, or build with `cudapin build --label`',
         ),
         (
+            record(),
+            f"demo-1.0.dev1+gabc-{TAG}.whl",
+            "a label takes the place of a local version, and its version is `1.0.dev1+gabc`",
+            "release from a commit that has a tag, or set a version without a local part",
+        ),
+        (
             record(waived=[{"code": "CP406", "reason": "x"}, {"code": "CP201", "reason": "x"}]),
             f"demo-1.0-{TAG}.whl",
             "CP406 was waived, so that its compiled files may be of another CUDA than its record says",

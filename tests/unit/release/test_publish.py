@@ -210,6 +210,11 @@ WRONG: dict[str, tuple[Release, list[str]]] = {
     ),
     "other files": (replace(GOOD, cu128=replace(CU_WHL, files={**CU_WHL.files, "demo/old.py": b""})), ["CP724"]),
     "another file": (replace(GOOD, cu128=replace(CU_WHL, files={**CU_WHL.files, "demo/__init__.py": b"1"})), ["CP724"]),
+    "other entry points": (
+        replace(GOOD, cu128=replace(CU_WHL, files={**CU_WHL.files, "demo-1.2+cu128.dist-info/entry_points.txt": b""})),
+        ["CP724"],
+    ),
+    "another Python": (replace(GOOD, cu128=replace(CU_WHL, headers=f"{FOLDED}Requires-Python: >=3.12\n")), ["CP725"]),
     "a dependency is missing": (replace(GOOD, cu128=replace(CU_WHL, requires=("torch==2.9.0",))), ["CP725"]),
     "a dependency too many": (
         replace(GOOD, cu128=replace(CU_WHL, requires=(*CU_WHL.requires, "scipy"))),
@@ -549,3 +554,103 @@ def test_the_version_of_a_commit_is_no_variant(dist: Path) -> None:
     assert [way["variants"] for way in row["users"]] == [["cpu"], ["cu128"]]
     (dist / CU128.replace("1.2+cu128", "1.2.dev1+cu128.gabc")).unlink()
     assert {problem.code.name for problem in check(dist, to="public").problems} == {"CP721"}
+
+
+def test_variants_that_nothing_spells_have_an_index_each(dist: Path) -> None:
+    table = PROJECT.replace("[tool.cudapin]\n", '[tool.cudapin]\nspelling = "none"\n')
+    table = table.replace("variants.cpu]\n", 'variants.cpu]\nplatforms = ["manylinux_2_17_x86_64"]\n')
+    name = CU128.replace("+cu128", "")
+    for variant in (CPU_WHL, CU_WHL):
+        folder = dist / str(variant.variant)
+        folder.mkdir(parents=True)
+        replace(variant, name=name, record={"spelling": "none"}).write(folder)
+    write_sdist(dist / SDIST, replace(GOOD, sdist={**SDIST_FILES, "pyproject.toml": table}).sealed())
+    found = check(dist)
+    assert texts(found, dist) == ""
+    assert (
+        '  pip install --index-url URL/whl/cpu "demo==1.2"\n'
+        f"    cpu: {name}\n"
+        '  pip install --index-url URL/whl/cu128 "demo==1.2"\n'
+        f"    cu128: {name}\n"
+    ) in found.text
+    assert [problem.code.name for problem in check(dist, to="public").problems] == ["CP711", "CP722"]
+    replace(CU_WHL, name=name, record={"spelling": "none"}, headers="X: 1\n" + FOLDED).write(dist)
+    assert "CP711" in [problem.code.name for problem in check(dist).problems]
+
+
+def test_a_public_index_takes_no_tag_of_one_machine(dist: Path) -> None:
+    GOOD.write(dist)
+    (dist / CU128).unlink()
+    (dist / CPU).unlink()
+    name = CPU.replace("any", "linux_x86_64")
+    replace(CPU_WHL, name=name, purelib="false").write(dist)
+    found = check(dist, to="public")
+    assert texts(found, dist) == (
+        "error[CP721]: a public index refuses the platform tag `linux_x86_64`\n"
+        f"  --> {name}\n"
+        "  why: it says nothing of the system libraries that the wheel needs, which `manylinux` and `musllinux` do\n"
+        f"  fix: auditwheel repair $(cudapin export --variant cpu --to auditwheel-excludes) {dist / name}"
+    ).replace(f"{dist}/", "")
+    assert f"  not on this index: {name}\n" in found.text
+    assert texts(check(dist), dist).count("CP721") == 0
+
+
+@pytest.mark.parametrize(("name", "code"), [(CPU, "CP416"), (SDIST, "CP736"), ("demo-1.2-variants.json", "CP713")])
+def test_a_link_that_leads_nowhere(dist: Path, name: str, code: str) -> None:
+    GOOD.write(dist)
+    (dist / name).unlink(missing_ok=True)
+    (dist / name).symlink_to("nowhere")
+    (dist / "again").mkdir()
+    (dist / "again" / name).symlink_to("nowhere")
+    found = check(dist)
+    assert code in [problem.code.name for problem in found.problems]
+    assert exit_code(found.problems) in (1, 3)
+
+
+def _lock(sha256: str, torch: str) -> dict[str, Any]:
+    return {"lock": {"path": "locks/cu128.txt", "sha256": sha256}, "locked": {"torch": torch}}
+
+
+def test_a_wheel_from_another_lock_file(dist: Path) -> None:
+    own = hashlib.sha256(LOCK.encode()).hexdigest()
+    replace(GOOD, cu128=replace(CU_WHL, record=_lock(own, "any"))).write(dist)
+    assert texts(check(dist), dist) == ""
+    replace(CU_WHL, record=_lock("ab" * 32, "2.8.0+cu128")).write(dist)
+    assert texts(check(dist), dist) == (
+        f"error[CP727]: `{CU128}`: it was built from another lock file\n"
+        f"  --> {CU128}\n"
+        "  why: its record has `torch` 2.8.0+cu128, the lock of the release 2.9.0+cu128\n"
+        "  fix: build variant `cu128` anew, and do not rename its wheel"
+    )
+    replace(CU_WHL, record=_lock("ab" * 32, "2.9.0+cu128")).write(dist)
+    assert texts(check(dist), dist) == (
+        f"warning[CP735]: `{CU128}` was built from another lock file than the release has\n"
+        f"  --> {CU128}\n"
+        f"  why: its record has SHA-256 abababababab…, the lock of the release {own[:12]}…; whether what it was built "
+        "with differs is not known\n"
+        "  fix: build variant `cu128` anew from this release"
+    )
+
+
+def test_old_files_beside_new_ones(dist: Path) -> None:
+    GOOD.write(dist)
+    (dist / CU128).unlink()
+    (dist / CPU).unlink()
+    old = CPU.replace("1.2", "1.1")
+    replace(CPU_WHL, name=old).write(dist)
+    assert texts(check(dist), dist).startswith(
+        "warning[CP735]: there are files of 2 releases of demo\n"
+        f"  --> {old}\n"
+        "  why: they are `1.1`, `1.2`, each was judged by itself, and whether all are to be published is not known\n"
+        "  fix: leave out the files of a release that is out already\n"
+    )
+
+
+@pytest.mark.parametrize(("password", "codes"), [("secret", ["CP210"]), ("${TOKEN}", [])])
+def test_credentials_in_the_settings_of_an_sdist(dist: Path, password: str, codes: list[str]) -> None:
+    index = f'[[tool.uv.index]]\nname = "a"\nurl = "https://me:{password}@git.corp/simple"\nexplicit = true\n'
+    replace(GOOD, sdist={**SDIST_FILES, "pyproject.toml": f"{PROJECT}{index}"}).write(dist)
+    (dist / CU128).unlink()
+    found = check(dist, to="public")
+    assert [problem.code.name for problem in found.problems] == codes
+    assert "secret" not in texts(found, dist)

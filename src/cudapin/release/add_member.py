@@ -15,7 +15,7 @@ from cudapin.adapters.archive import open_archive, read_member
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["copy_with_member", "replace_file"]
+__all__ = ["copy_with_member"]
 
 _MOST_RECORD = 64 << 20
 _CHUNK = 1 << 20
@@ -42,16 +42,6 @@ def copy_with_member(path: Path, target: Path, name: str, content: bytes) -> Non
             copied.comment = archive.comment
         shutil.copymode(path, temporary)
         temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a text file as a whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
