@@ -300,7 +300,14 @@ def in_netrc(place: Place, url: str) -> dict[str, str]:
 
 
 def in_keyring(place: Place, url: str) -> dict[str, str]:
-    text = f'#!/bin/sh\ncase "$*" in *creds*) echo me;; esac\nprintf {SECRET[::-1]} | rev\n'
+    secret = f"$(printf {SECRET[::-1]} | rev)"
+    asked = {
+        "*json*": f'{{\\"username\\": \\"me\\", \\"password\\": \\"{secret}\\"}}',
+        "*creds*": f"me\\n{secret}",
+        "*": secret,
+    }
+    cases = "".join(f'{words}) printf "{answer}\\n";;\n' for words, answer in asked.items())  # of pip, uv, and old pip
+    text = f'#!/bin/sh\ncase "$*" in\n{cases}esac\n'
     write_files(place.folder, {"bin/keyring": text})
     (place.folder / "bin" / "keyring").chmod(0o755)
     return {
