@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from cudapin.adapters.wheel import parse_headers, read_info
 from cudapin.core.fields import name_list
-from cudapin.core.wheel_name import split_label
+from cudapin.core.wheel_name import VARIANTS_FILE, split_label
 from cudapin.errors import Code, ConfigError, LockError, Problem, Where
-from cudapin.release.index_page import VARIANTS_FILE
 from cudapin.release.index_place import Found
 from cudapin.release.pep825 import MEMBER
 

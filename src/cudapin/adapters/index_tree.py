@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cudapin.core.wheel_name import VARIANTS_FILE
 from cudapin.errors import Code, CudapinError, Problem, Refusal, Where
 from cudapin.release.index_page import COMBINED, IndexedFile, parse_page
 
@@ -20,7 +21,7 @@ __all__ = ["IndexFault", "IndexTree", "Stored", "sha256_of", "unwritable"]
 _PART = ".cudapin-part"
 _TAIL = 1 << 14
 _CHUNK = 1 << 20
-_FILES = (".whl", ".tar.gz", "-variants.json")
+_FILES = (".whl", ".tar.gz", VARIANTS_FILE)
 METADATA = ".metadata"
 
 

@@ -10,12 +10,12 @@ from cudapin.adapters.dists import Dist, find_dists, read_found
 from cudapin.adapters.index_tree import METADATA, IndexTree, sha256_of, unwritable
 from cudapin.cli.commands import Outcome
 from cudapin.core.fields import name_list
+from cudapin.core.wheel_name import VARIANTS_FILE
 from cudapin.errors import LockError, Problem, Refusal, sort_problems
 from cudapin.release.index_labels import join_descriptions, parse_description
 from cudapin.release.index_page import (
     COMBINED,
     LABELLED,
-    VARIANTS_FILE,
     IndexedFile,
     is_labelled,
     name_and_version,

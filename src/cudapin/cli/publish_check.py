@@ -17,8 +17,9 @@ from cudapin.cli.publish_project import ReleasedProject, judge_released_sdist
 from cudapin.cli.publish_release import Release, judge_release, release_row, release_text
 from cudapin.core.fields import name_list
 from cudapin.core.names import normalise
+from cudapin.core.wheel_name import VARIANTS_FILE
 from cudapin.errors import Code, ConfigError, CudapinError, LockError, Problem, sort_problems
-from cudapin.release.index_page import VARIANTS_FILE, name_and_version
+from cudapin.release.index_page import name_and_version
 from cudapin.release.index_place import two_of_one_name
 from cudapin.release.publish import problem_at, public_part
 from cudapin.release.publish_wheel import judge_size

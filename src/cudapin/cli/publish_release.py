@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cudapin.core.fields import name_list
 from cudapin.core.verdict import exit_code
+from cudapin.core.wheel_name import VARIANTS_FILE
 from cudapin.errors import Code, Problem
 from cudapin.release.index_labels import find_missing_labels, join_descriptions, parse_description
 from cudapin.release.judge_labels import Labelled, judge_labels
@@ -106,7 +107,7 @@ def _judge_labels(release: Release) -> Iterable[Problem]:
             yield from find_missing_labels(shown, one, (wheel.found.filename for wheel in labelled))
     if labelled and not release.described:
         first = labelled[0]
-        name = f"{'-'.join(first.found.filename.split('-')[:2])}-variants.json"
+        name = f"{'-'.join(first.found.filename.split('-')[:2])}{VARIANTS_FILE}"
         yield problem_at(
             Code.CP713,
             first.shown,

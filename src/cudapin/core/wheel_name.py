@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["DATA", "is_variant_label", "parse_label", "split_label"]
+__all__ = ["DATA", "VARIANTS_FILE", "is_variant_label", "parse_label", "split_label"]
 
 DATA = "*.data"
 """Stands for the folder of data files, whose name has the version that only the stamp decides."""
+
+VARIANTS_FILE = "-variants.json"
+"""What follows name and version of the file with the labels of a release (PEP 825, index-level metadata)."""
 
 _LABEL = re.compile(r"[0-9a-z_.]+")
 _PARTS = 5

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from cudapin.core.names import normalise
-from cudapin.core.wheel_name import split_label
+from cudapin.core.wheel_name import VARIANTS_FILE, split_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +26,6 @@ COMBINED = ""
 """The tree of all files, at the top; sdists and wheels of no variant lie there, too."""
 LABELLED = "variant"
 """The tree of labelled wheels (PEP 825), called as PyTorch calls it."""
-VARIANTS_FILE = "-variants.json"
 _API = "1.1"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

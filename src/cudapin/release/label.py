@@ -10,11 +10,11 @@ from cudapin import __version__
 from cudapin.adapters.facts import read_facts
 from cudapin.adapters.wheel import read_info
 from cudapin.core.audit_record import wanted_of_record
+from cudapin.core.wheel_name import VARIANTS_FILE
 from cudapin.errors import Code, ConfigError, CudapinError, LockError, Problem, Refusal, Where
 from cudapin.release.gpu_properties import Unsayable, gpu_properties
 from cudapin.release.judge_labels import Labelled, judge_label, judge_labels, judge_unlabelled, no_label
 from cudapin.release.pep825 import (
-    INDEX_SUFFIX,
     MEMBER,
     NULL,
     describe,
@@ -98,7 +98,7 @@ def write_variants_json(directory: Path) -> tuple[Path, ...]:
         raise LockError(*problems) if is_unread else Refusal(*problems)
     written = []
     for release, wheels in releases.items():
-        written.append(directory / f"{release}{INDEX_SUFFIX}")
+        written.append(directory / f"{release}{VARIANTS_FILE}")
         rewrite(written[-1], render(merge(wheel.described for wheel in wheels)).encode())
     return tuple(written)
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cudapin.release.gpu_properties import GpuProperties
 
 __all__ = [
-    "INDEX_SUFFIX",
     "MEMBER",
     "NULL",
     "Described",
@@ -43,8 +42,6 @@ NULL = "null"
 """The label of the variant without properties: a wheel of no CUDA."""
 MEMBER = "variant.json"
 """The file of a labelled wheel, in its `.dist-info` folder."""
-INDEX_SUFFIX = "-variants.json"
-"""How the name of an index's file ends: `NAME-VERSION-variants.json`."""
 
 _SCHEMA = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json"
 _NAMESPACES = ("priority", "nvidia")
